@@ -1,0 +1,40 @@
+/* Order parameters of stored frames r(t, y, x) of one population, as DESIGN.md section 1 defines
+ * them, and the regime named from them alone. */
+#ifndef BRISC_ORDER_H
+#define BRISC_ORDER_H
+
+#include "host/config.h"
+
+/* Where frames come from: a run's file, measured data, a test's array. Reads may be of any block;
+ * memory stays bounded whatever the file's size. */
+typedef struct {
+    size_t frames, ny, nx; /* frames from the onset on */
+    double frame_ms;       /* time between frames */
+    void *context;
+    /* out[frame][y][x], C order, n_frames * n_rows * nx floats. */
+    status_t (*read)(void *context, size_t first_frame, size_t n_frames, size_t first_row,
+                     size_t n_rows, float *out);
+} field_t;
+
+typedef struct {
+    double mean_activity;     /* <|r|> */
+    double cv;                /* mean over neurons of std over time / |mean over time| */
+    double local_synchrony;   /* 11 x 11 */
+    double global_synchrony;
+    double moran;
+    double oscillation_index;
+    double frequency_hz;      /* of the oscillation index's peak; 0 if none */
+    double wavenumber;        /* |n| at the peak of the time-averaged spatial amplitude spectrum */
+    double persistence;
+    /* What the verdict needs beside them. */
+    double mean;              /* over time and neurons */
+    double min, max;
+    double temporal_std;      /* rms over neurons of the std over time */
+    double spatial_std;       /* rms over time of the std over neurons */
+    double static_std;        /* std over neurons of the mean over time */
+    double global_std;        /* std over time of the population mean */
+} order_t;
+
+status_t order_compute(const field_t *field, order_t *order);
+
+#endif

@@ -1,0 +1,37 @@
+/* The run's file: created whole before the first step, then filled frame by frame by a writer
+ * thread through a bounded queue (a full queue makes the simulation wait; a frame is never
+ * dropped). Layout: DESIGN.md section 4. */
+#ifndef BRISC_SNAPSHOT_H
+#define BRISC_SNAPSHOT_H
+
+#include "host/config.h"
+#include "host/detect/order.h"
+#include "host/io/h5.h"
+
+/* What is known of a run before it starts, for the root attributes. */
+typedef struct {
+    const char *command_line, *resolved_config, *backend, *device, *version, *commit;
+    uint64_t connectivity_hash;
+} run_facts_t;
+
+typedef struct snapshot_writer snapshot_writer_t;
+
+status_t snapshot_create(const char *path, int force, const config_t *config,
+                         const run_facts_t *facts, snapshot_writer_t **writer);
+/* Queues frame `index` of one population and field (FIELD_RATE or FIELD_POTENTIAL); copies it.
+ * Frames of one index must all be put before those of the next. Returns the writer's failure if
+ * a write failed meanwhile. */
+status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t population, unsigned field,
+                      const float *frame);
+/* Waits for the queue, records the number of complete frames as root attribute frames_written
+ * (and complete = 0 or 1), flushes. The file stays open for the groups written after the run. */
+status_t snapshot_finish(snapshot_writer_t *writer);
+h5_file_t *snapshot_file(snapshot_writer_t *writer);
+status_t snapshot_close(snapshot_writer_t *writer); /* frees; NULL is fine */
+
+/* The stored frames of one variable from `onset_ms` on (NULL variable: the first population's
+ * rate; the file's own onset if onset_ms < 0). Works on any HDF5 file with a (time, y, x) variable. */
+status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, field_t *field);
+void snapshot_field_destroy(field_t *field);
+
+#endif
