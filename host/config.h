@@ -80,7 +80,7 @@ typedef struct {
     } simulation;
     struct {
         double every_ms;
-        unsigned fields; /* FIELD_RATE | FIELD_POTENTIAL */
+        unsigned fields;           /* FIELD_RATE | FIELD_POTENTIAL */
         double checkpoint_every_s; /* 0: never */
     } output;
     struct {

@@ -20,25 +20,26 @@ typedef enum { WEIGHTS_NORMAL, WEIGHTS_CONSTANT, WEIGHTS_LOGNORMAL, WEIGHTS_KIND
 typedef struct {
     uint32_t nx, ny;
     gain_t gain;
-    float delta;         /* dt / tau */
-    float noise;         /* s sqrt(2 dt / tau): standard deviation of one step's noise, in h */
-    float input;         /* I: DC input, in h */
-    int32_t rate_shift;  /* a rate r is stored as the integer r 2^rate_shift, saturating */
+    float delta;        /* dt / tau */
+    float noise;        /* s sqrt(2 dt / tau): standard deviation of one step's noise, in h */
+    float input;        /* I: DC input, in h */
+    int32_t rate_shift; /* a rate r is stored as the integer r 2^rate_shift, saturating */
 } population_t;
 
 typedef struct {
-    uint32_t target, source;     /* population indices; its identity in every random draw */
-    int32_t rule, weights;       /* rule_t, weights_t */
+    uint32_t target, source;       /* population indices; its identity in every random draw */
+    int32_t rule, weights;         /* rule_t, weights_t */
     uint32_t classes_x, classes_y; /* nx_a/g, ny_a/g */
-    uint32_t shift_x, shift_y;     /* nx_b/g, ny_b/g: base source site moves by this per class period */
-    int32_t offset_x, offset_y;    /* first column, row of the window, from the base source site */
-    uint32_t window_x, window_y;   /* window's size, at most the source lattice's */
+    uint32_t shift_x, shift_y; /* nx_b/g, ny_b/g: base source site moves by this per class period */
+    int32_t offset_x, offset_y;  /* first column, row of the window, from the base source site */
+    uint32_t window_x, window_y; /* window's size, at most the source lattice's */
     /* Connection probability times 2^32, [classes_y][classes_x][window_y][window_x]; the draw u
      * of a pair connects it if u < threshold, or if threshold is UINT32_MAX (probability 1). */
     const uint32_t *threshold;
-    uint32_t indegree;           /* RULE_FIXED_INDEGREE: inputs of every target */
+    uint32_t indegree; /* RULE_FIXED_INDEGREE: inputs of every target */
     /* Weight of one synapse, in h per unit rate: normal(mean, std); constant mean; lognormal:
-     * sign(mean) exp(log_mean + log_std z). Stored as code * scale, code in [-code_max, code_max]. */
+     * sign(mean) exp(log_mean + log_std z). Stored as code * scale, code in [-code_max, code_max].
+     */
     float mean, std, log_mean, log_std;
     float scale;
 } pathway_t;
@@ -52,15 +53,23 @@ typedef struct {
     uint32_t rate_bits;   /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights */
 } network_t;
 
-HD uint32_t population_size(const population_t *p) { return p->nx * p->ny; }
-HD int32_t weight_code_max(uint32_t weight_bits) { return (int32_t)((1u << (weight_bits - 1)) - 1); }
+HD uint32_t population_size(const population_t *p) {
+    return p->nx * p->ny;
+}
+HD int32_t weight_code_max(uint32_t weight_bits) {
+    return (int32_t)((1u << (weight_bits - 1)) - 1);
+}
 
 /* Window cell (wx, wy) of target site (ix, iy): the source site, wrapped on the torus. */
 HD uint32_t wrapped(int32_t site, uint32_t n) {
     return (uint32_t)(site < 0 ? site + (int32_t)n : site >= (int32_t)n ? site - (int32_t)n : site);
 }
-HD uint32_t pathway_base_x(const pathway_t *w, uint32_t ix) { return ix / w->classes_x * w->shift_x; }
-HD uint32_t pathway_base_y(const pathway_t *w, uint32_t iy) { return iy / w->classes_y * w->shift_y; }
+HD uint32_t pathway_base_x(const pathway_t *w, uint32_t ix) {
+    return ix / w->classes_x * w->shift_x;
+}
+HD uint32_t pathway_base_y(const pathway_t *w, uint32_t iy) {
+    return iy / w->classes_y * w->shift_y;
+}
 HD uint32_t pathway_source_x(const pathway_t *w, uint32_t base_x, uint32_t wx, uint32_t nx) {
     return wrapped((int32_t)base_x + w->offset_x + (int32_t)wx, nx);
 }

@@ -16,8 +16,12 @@ status_t status_fail(status_t status, const char *file, int line, const char *fo
     return status;
 }
 
-const char *status_message(void) { return message; }
-const char *status_origin(void) { return origin; }
+const char *status_message(void) {
+    return message;
+}
+const char *status_origin(void) {
+    return origin;
+}
 
 void status_warn(const char *format, ...) {
     if (quiet_warnings)
@@ -30,4 +34,6 @@ void status_warn(const char *format, ...) {
     va_end(arguments);
 }
 
-void status_quiet(int quiet) { quiet_warnings = quiet; }
+void status_quiet(int quiet) {
+    quiet_warnings = quiet;
+}

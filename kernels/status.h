@@ -18,7 +18,8 @@ typedef enum {
 status_t status_fail(status_t status, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 const char *status_message(void); /* the last failure's message; "" if none */
-const char *status_origin(void);  /* "file:line" of the last failure, for --verbose and bug reports */
+const char *
+status_origin(void); /* "file:line" of the last failure, for --verbose and bug reports */
 
 /* A warning goes to stderr at once, "brisc: warning: ..." (silent after status_quiet(1)). */
 void status_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));

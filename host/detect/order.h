@@ -17,22 +17,22 @@ typedef struct {
 } field_t;
 
 typedef struct {
-    double mean_activity;     /* <|r|> */
-    double cv;                /* mean over neurons of std over time / |mean over time| */
-    double local_synchrony;   /* 11 x 11 */
+    double mean_activity;   /* <|r|> */
+    double cv;              /* mean over neurons of std over time / |mean over time| */
+    double local_synchrony; /* 11 x 11 */
     double global_synchrony;
     double moran;
     double oscillation_index;
-    double frequency_hz;      /* of the oscillation index's peak; 0 if none */
-    double wavenumber;        /* |n| at the peak of the time-averaged spatial amplitude spectrum */
+    double frequency_hz; /* of the oscillation index's peak; 0 if none */
+    double wavenumber;   /* |n| at the peak of the time-averaged spatial amplitude spectrum */
     double persistence;
     /* What the verdict needs beside them. */
-    double mean;              /* over time and neurons */
+    double mean; /* over time and neurons */
     double min, max;
-    double temporal_std;      /* rms over neurons of the std over time */
-    double spatial_std;       /* rms over time of the std over neurons */
-    double static_std;        /* std over neurons of the mean over time */
-    double global_std;        /* std over time of the population mean */
+    double temporal_std; /* rms over neurons of the std over time */
+    double spatial_std;  /* rms over time of the std over neurons */
+    double static_std;   /* std over neurons of the mean over time */
+    double global_std;   /* std over time of the population mean */
 } order_t;
 
 status_t order_compute(const field_t *field, order_t *order);

@@ -21,8 +21,10 @@ status_t h5_attribute_text(h5_file_t *file, const char *object, const char *name
 status_t h5_attribute_double(h5_file_t *file, const char *object, const char *name, double value);
 status_t h5_attribute_int(h5_file_t *file, const char *object, const char *name, int64_t value);
 status_t h5_read_attribute_text(h5_file_t *file, const char *object, const char *name, char **text);
-status_t h5_read_attribute_double(h5_file_t *file, const char *object, const char *name, double *value);
-status_t h5_read_attribute_int(h5_file_t *file, const char *object, const char *name, int64_t *value);
+status_t h5_read_attribute_double(h5_file_t *file, const char *object, const char *name,
+                                  double *value);
+status_t h5_read_attribute_int(h5_file_t *file, const char *object, const char *name,
+                               int64_t *value);
 
 status_t h5_group(h5_file_t *file, const char *path); /* creates it where it is not there */
 

@@ -30,7 +30,8 @@ h5_file_t *snapshot_file(snapshot_writer_t *writer);
 status_t snapshot_close(snapshot_writer_t *writer); /* frees; NULL is fine */
 
 /* The stored frames of one variable from `onset_ms` on (NULL variable: the first population's
- * rate; the file's own onset if onset_ms < 0). Works on any HDF5 file with a (time, y, x) variable. */
+ * rate; the file's own onset if onset_ms < 0). Works on any HDF5 file with a (time, y, x) variable.
+ */
 status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, field_t *field);
 void snapshot_field_destroy(field_t *field);
 

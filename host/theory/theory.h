@@ -10,7 +10,7 @@ enum { FIXED_POINTS_MAX = 32 };
 /* One eigenvalue of the effective mean matrix J phi'(h*): the outlier at wave vector n and those
  * that its symmetries give. A complex one has im > 0 and stands for the conjugate pair. */
 typedef struct {
-    int nx, ny;          /* representative wave vector, 0 <= nx <= ny where x and y are alike */
+    int nx, ny; /* representative wave vector, 0 <= nx <= ny where x and y are alike */
     double re, im;
     double std;          /* finite-size error bar: sqrt(E|lambda - mean|^2), first order */
     int multiplicity;    /* number of wave vectors n with this eigenvalue */
@@ -29,21 +29,21 @@ typedef struct {
 
 typedef struct {
     uint32_t populations;
-    double bulk_radius;           /* R = sqrt(rho(M)) of J itself */
-    double bulk_radius_effective; /* the same of J phi' */
+    double bulk_radius;                                /* R = sqrt(rho(M)) of J itself */
+    double bulk_radius_effective;                      /* the same of J phi' */
     double variance[POPULATIONS_MAX][POPULATIONS_MAX]; /* M_ab */
     double coupling[POPULATIONS_MAX][POPULATIONS_MAX]; /* symbol at n = 0 */
     fixed_point_t fixed_point[FIXED_POINTS_MAX];
     int fixed_points;
-    int followed;             /* index of the fixed point linearized about */
+    int followed; /* index of the fixed point linearized about */
     char followed_reason[200];
-    bool mean_field;          /* whether the dynamical mean field replaced the fixed point (R > 1) */
+    bool mean_field; /* whether the dynamical mean field replaced the fixed point (R > 1) */
     double mean[POPULATIONS_MAX], spread[POPULATIONS_MAX]; /* its u_a, Delta_a (variance of h) */
     double gain[POPULATIONS_MAX]; /* effective gain phi' (or its Gaussian average) */
-    mode_t dominant;          /* largest growth of all modes */
-    mode_t *outliers;         /* eigenvalues beyond the bulk, largest growth first; owned */
+    mode_t dominant;              /* largest growth of all modes */
+    mode_t *outliers;             /* eigenvalues beyond the bulk, largest growth first; owned */
     size_t n_outliers;
-    double aliasing;          /* |lambda - lambda of the full aliased block| of the dominant mode */
+    double aliasing; /* |lambda - lambda of the full aliased block| of the dominant mode */
     regime_t regime;
 } theory_t;
 

@@ -1,0 +1,130 @@
+/* The cpu backend's storage, shared by its build, step and edges.
+ *
+ * Image. The rate codes of a population, with its rows and columns repeated around it as far as
+ * any window reaches, so that the window of a target is at a fixed distance from its base site
+ * and no index has to be wrapped.
+ *
+ * Core and tail. Where a pathway's probability is high (CORE_PROBABILITY), a window row's sites are
+ * stored densely: a run of weight codes, 0 for no synapse, met with as many contiguous rates. The
+ * other synapses follow as a list: a 16-bit offset into the window's part of the image, and a
+ * code. The sum is an exact integer, so the split changes no bit.
+ *
+ * Block. 64 consecutive targets of one pathway: what a thread builds, owns and later sums. */
+#ifndef BRISC_CPU_H
+#define BRISC_CPU_H
+
+#include "kernels/backend.h"
+#include "kernels/draw.h"
+
+enum { BLOCK_TARGETS = 64, RUN_UNIT = 8, BAND_SITES = 65536 };
+/* A dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
+ * same memory at 0.5; summing a dense run is cheaper, so the best is lower (measured: 0.25-0.5). */
+#define CORE_PROBABILITY 0.3
+
+typedef struct {
+    uint32_t offset, length; /* image sites from the window's first one; a multiple of RUN_UNIT */
+} run_t;
+
+/* One class of targets (network.h) of a pathway. */
+typedef struct {
+    run_t *run; /* [runs] */
+    uint32_t runs, slots;
+    uint32_t *row_first, *row_last; /* [window_y]: columns whose threshold is not 0 */
+    uint32_t *core_first, *core_last,
+        *core_slot; /* [window_y]: columns in the core; first's slot */
+} window_class_t;
+
+typedef struct {
+    void *core;           /* [targets][slots] codes: int8_t, or int16_t (24 bits: the high 16) */
+    uint8_t *core_low;    /* 24 bits: the low 8; else NULL */
+    uint16_t *tail;       /* offsets, by target, then band, then ascending */
+    void *tail_code;      /* as core */
+    uint8_t *tail_low;    /* as core_low */
+    uint32_t *tail_start; /* [targets * bands + 1] */
+    size_t bytes;         /* of the one allocation, which begins at `core` */
+} block_t;
+
+typedef struct {
+    uint32_t target, source;
+    window_class_t *class_of; /* [classes_y][classes_x] */
+    uint32_t slots;           /* most slots of a class */
+    uint32_t bands;           /* of BAND_SITES image sites each, for tail offsets */
+    uint32_t blocks;
+    block_t *block;
+} cpu_pathway_t;
+
+typedef struct {
+    int32_t *code; /* [height][stride] and what runs may overread */
+    int32_t left, top;
+    uint32_t width, height, stride;
+} image_t;
+
+typedef struct simd_ops simd_ops_t;
+
+struct backend_state {
+    network_t net;
+    const simd_ops_t *simd;
+    int threads;
+    cpu_pathway_t pathway[PATHWAYS_MAX];
+    image_t image[POPULATIONS_MAX];
+    float *h[POPULATIONS_MAX];
+    int32_t *rate[POPULATIONS_MAX]; /* codes, [ny][nx] */
+    uint64_t saturated;
+};
+
+/* What is compiled once for each instruction set (simd_body.h). */
+struct simd_ops {
+    const char *name;
+    /* words[4 n_blocks] = the Philox words of n_blocks consecutive blocks. */
+    void (*words)(uint64_t seed, uint64_t sub, uint64_t first_block, uint32_t n_blocks,
+                  uint32_t *words);
+    /* cell[k] = the columns below n that the draws connect; returns how many. */
+    uint32_t (*connected)(const uint32_t *words, const uint32_t *threshold, uint32_t n,
+                          uint32_t *cell);
+    /* sum[t] = sum over one block's synapses of code times rate code. */
+    void (*block_sums)(const backend_state_t *state, uint32_t pathway, uint32_t block,
+                       int64_t *sum);
+    /* One step of n neurons: h in place, new rate codes; returns how many rates saturated. */
+    uint32_t (*neurons)(const population_t *p, uint32_t rate_bits, uint32_t n,
+                        const float *synaptic, const float *z, float *h, int32_t *rate);
+};
+
+extern const simd_ops_t simd_portable, simd_avx2, simd_avx512;
+status_t simd_choose(int simd, const simd_ops_t **ops);
+
+status_t cpu_build(backend_state_t *state, connectivity_t *connectivity);
+void cpu_build_destroy(backend_state_t *state);
+status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
+                   uint64_t *indptr, uint32_t *sources, int32_t *codes);
+status_t cpu_create(const network_t *net, const backend_options_t *options, backend_state_t **state,
+                    connectivity_t *connectivity);
+status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count);
+void cpu_rates_changed(backend_state_t *state, uint32_t population); /* from h */
+
+static inline uint32_t block_targets(const backend_state_t *state, uint32_t pathway,
+                                     uint32_t block) {
+    uint32_t n = population_size(&state->net.population[state->net.pathway[pathway].target]);
+    return n - block * BLOCK_TARGETS < BLOCK_TARGETS ? n - block * BLOCK_TARGETS : BLOCK_TARGETS;
+}
+
+static inline uint32_t class_index(const pathway_t *w, uint32_t ix, uint32_t iy) {
+    return iy % w->classes_y * w->classes_x + ix % w->classes_x;
+}
+
+/* The image site that the window of target (ix, iy) begins at. */
+static inline const int32_t *window_of(const image_t *image, const pathway_t *w, uint32_t ix,
+                                       uint32_t iy) {
+    int64_t x = (int64_t)pathway_base_x(w, ix) + w->offset_x - image->left;
+    int64_t y = (int64_t)pathway_base_y(w, iy) + w->offset_y - image->top;
+    return image->code + y * image->stride + x;
+}
+
+/* A stored code, from its one or two planes. */
+static inline int32_t stored_code(const void *plane, const uint8_t *low, uint32_t bits, size_t k) {
+    if (bits == 8)
+        return ((const int8_t *)plane)[k];
+    int32_t high = ((const int16_t *)plane)[k];
+    return bits == 16 ? high : (int32_t)((uint32_t)high << 8 | low[k]);
+}
+
+#endif

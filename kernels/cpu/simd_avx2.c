@@ -1,0 +1,3 @@
+#define SIMD_OPS simd_avx2
+#define SIMD_NAME "avx2"
+#include "kernels/cpu/simd_body.h"

@@ -1,0 +1,3 @@
+#define SIMD_OPS simd_portable
+#define SIMD_NAME "portable"
+#include "kernels/cpu/simd_body.h"

@@ -1,0 +1,107 @@
+/* RUN_UNIT = 8 weight codes times 8 contiguous rates, added exactly in 64-bit lanes: the only place
+ * with SIMD intrinsics. */
+#ifndef BRISC_SIMD_VECTOR_H
+#define BRISC_SIMD_VECTOR_H
+
+#include "kernels/cpu/cpu.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+
+typedef __m512i vector_t; /* 8 x int64 */
+
+static inline vector_t vector_zero(void) {
+    return _mm512_setzero_si512();
+}
+static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_t k,
+                                    uint32_t bits) {
+    if (bits == 8)
+        return _mm512_cvtepi8_epi64(_mm_loadl_epi64((const void *)((const int8_t *)plane + k)));
+    vector_t high =
+        _mm512_cvtepi16_epi64(_mm_loadu_si128((const void *)((const int16_t *)plane + k)));
+    if (bits == 16)
+        return high;
+    return _mm512_or_si512(_mm512_slli_epi64(high, 8),
+                           _mm512_cvtepu8_epi64(_mm_loadl_epi64((const void *)(low + k))));
+}
+static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, const int32_t *rate) {
+    vector_t r = _mm512_cvtepi32_epi64(_mm256_loadu_si256((const void *)rate));
+    return _mm512_add_epi64(sum, _mm512_mul_epi32(codes, r));
+}
+static inline int64_t vector_total(vector_t sum) {
+    return _mm512_reduce_add_epi64(sum);
+}
+
+#elif defined(__AVX2__)
+#include <immintrin.h>
+
+typedef struct {
+    __m256i half[2]; /* 4 x int64 each */
+} vector_t;
+
+static inline vector_t vector_zero(void) {
+    return (vector_t){{_mm256_setzero_si256(), _mm256_setzero_si256()}};
+}
+static inline __m256i vector_codes_4(const void *plane, const uint8_t *low, size_t k,
+                                     uint32_t bits) {
+    int32_t four;
+    if (bits == 8) {
+        memcpy(&four, (const int8_t *)plane + k, sizeof four);
+        return _mm256_cvtepi8_epi64(_mm_cvtsi32_si128(four));
+    }
+    __m256i high =
+        _mm256_cvtepi16_epi64(_mm_loadl_epi64((const void *)((const int16_t *)plane + k)));
+    if (bits == 16)
+        return high;
+    memcpy(&four, low + k, sizeof four);
+    return _mm256_or_si256(_mm256_slli_epi64(high, 8),
+                           _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)));
+}
+static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_t k,
+                                    uint32_t bits) {
+    return (vector_t){
+        {vector_codes_4(plane, low, k, bits), vector_codes_4(plane, low, k + 4, bits)}};
+}
+static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, const int32_t *rate) {
+    for (int h = 0; h < 2; h++) {
+        __m256i r = _mm256_cvtepi32_epi64(_mm_loadu_si128((const void *)(rate + 4 * h)));
+        sum.half[h] = _mm256_add_epi64(sum.half[h], _mm256_mul_epi32(codes.half[h], r));
+    }
+    return sum;
+}
+static inline int64_t vector_total(vector_t sum) {
+    int64_t lane[4];
+    _mm256_storeu_si256((void *)lane, _mm256_add_epi64(sum.half[0], sum.half[1]));
+    return lane[0] + lane[1] + lane[2] + lane[3];
+}
+
+#else
+
+typedef struct {
+    int64_t lane[RUN_UNIT];
+} vector_t;
+
+static inline vector_t vector_zero(void) {
+    return (vector_t){{0}};
+}
+static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_t k,
+                                    uint32_t bits) {
+    vector_t w;
+    for (size_t l = 0; l < RUN_UNIT; l++)
+        w.lane[l] = stored_code(plane, low, bits, k + l);
+    return w;
+}
+static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, const int32_t *rate) {
+    for (size_t l = 0; l < RUN_UNIT; l++)
+        sum.lane[l] += codes.lane[l] * rate[l];
+    return sum;
+}
+static inline int64_t vector_total(vector_t sum) {
+    int64_t total = 0;
+    for (size_t l = 0; l < RUN_UNIT; l++)
+        total += sum.lane[l];
+    return total;
+}
+
+#endif
+#endif

@@ -1,0 +1,259 @@
+/* The cpu backend: state, steps, and its instance of the interface. */
+#include "kernels/cpu/cpu.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "models/rate.h"
+
+static void *allocate(size_t bytes) {
+    void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (memory)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+status_t simd_choose(int simd, const simd_ops_t **ops) {
+    *ops = &simd_portable;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if ((simd == SIMD_AVX2 && !avx2) || (simd == SIMD_AVX512 && !avx512))
+        FAIL(STATUS_FAILED, "--simd %s: this processor lacks it; leave --simd out",
+             simd == SIMD_AVX2 ? "avx2" : "avx512");
+    if (simd == SIMD_AVX512 || (simd == SIMD_BEST && avx512))
+        *ops = &simd_avx512;
+    else if (simd == SIMD_AVX2 || (simd == SIMD_BEST && avx2))
+        *ops = &simd_avx2;
+#else
+    if (simd == SIMD_AVX2 || simd == SIMD_AVX512)
+        FAIL(STATUS_FAILED, "--simd: this processor is not an x86-64; leave --simd out");
+#endif
+    return STATUS_OK;
+}
+
+/* Image rows: the population's rows, columns left..left+width, wrapped. */
+static void image_row(const backend_state_t *state, uint32_t population, uint32_t row) {
+    const population_t *p = &state->net.population[population];
+    const image_t *image = &state->image[population];
+    uint32_t iy = (uint32_t)((image->top + (int64_t)row + 2 * (int64_t)p->ny) % p->ny);
+    const int32_t *from = state->rate[population] + (size_t)iy * p->nx;
+    int32_t *to = image->code + (size_t)row * image->stride;
+    for (uint32_t done = 0; done < image->width;) {
+        uint32_t x = (uint32_t)((image->left + (int64_t)done + 2 * (int64_t)p->nx) % p->nx);
+        uint32_t count = p->nx - x < image->width - done ? p->nx - x : image->width - done;
+        memcpy(to + done, from + x, count * sizeof *to);
+        done += count;
+    }
+}
+
+void cpu_rates_changed(backend_state_t *state, uint32_t population) {
+    const population_t *p = &state->net.population[population];
+    float unit = rate_unit(p->rate_shift), limit = rate_limit(state->net.rate_bits);
+#pragma omp parallel for num_threads(state->threads)
+    for (uint32_t i = 0; i < population_size(p); i++)
+        state->rate[population][i] =
+            rate_code(gain_rate(p->gain, state->h[population][i]), unit, limit);
+    for (uint32_t row = 0; row < state->image[population].height; row++)
+        image_row(state, population, row);
+}
+
+/* One block of targets through one step: sums over its pathways in config order, added in double;
+ * noise; the neurons' update. Reads the images of the step before, writes h and rate codes. */
+static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t block,
+                           uint64_t step) {
+    const network_t *net = &state->net;
+    const population_t *p = &net->population[population];
+    uint32_t first = block * BLOCK_TARGETS, n = population_size(p) - first;
+    n = n < BLOCK_TARGETS ? n : BLOCK_TARGETS;
+    int64_t sum[BLOCK_TARGETS];
+    double input[BLOCK_TARGETS] = {0};
+    float synaptic[BLOCK_TARGETS], z[BLOCK_TARGETS] = {0};
+    for (uint32_t k = 0; k < net->pathways; k++) {
+        const pathway_t *w = &net->pathway[k];
+        if (w->target != population)
+            continue;
+        state->simd->block_sums(state, k, block, sum);
+        double unit = pathway_unit(w, &net->population[w->source]);
+        for (uint32_t t = 0; t < n; t++)
+            input[t] += (double)sum[t] * unit;
+    }
+    for (uint32_t t = 0; t < n; t++)
+        synaptic[t] = (float)input[t];
+    if (p->noise != 0.0f) {
+        uint32_t word[BLOCK_TARGETS];
+        state->simd->words(net->seed, stream_of_noise(population, step), first / 4,
+                           BLOCK_TARGETS / 4, word);
+        const normal_node_t *table = normal_table();
+        for (uint32_t t = 0; t < n; t++)
+            z[t] = normal_from_bits(table, word[t]);
+    }
+    return state->simd->neurons(p, net->rate_bits, n, synaptic, z, state->h[population] + first,
+                                state->rate[population] + first);
+}
+
+status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
+    const network_t *net = &state->net;
+    uint64_t saturated = 0;
+#pragma omp parallel num_threads(state->threads) reduction(+ : saturated)
+    for (uint32_t s = 0; s < count; s++) {
+        for (uint32_t a = 0; a < net->populations; a++) {
+            uint32_t blocks =
+                (population_size(&net->population[a]) + BLOCK_TARGETS - 1) / BLOCK_TARGETS;
+#pragma omp for schedule(dynamic, 4) nowait
+            for (uint32_t b = 0; b < blocks; b++)
+                saturated += step_block(state, a, b, first_step + s);
+        }
+#pragma omp barrier
+        for (uint32_t a = 0; a < net->populations; a++)
+#pragma omp for schedule(static) nowait
+            for (uint32_t row = 0; row < state->image[a].height; row++)
+                image_row(state, a, row);
+#pragma omp barrier
+    }
+    state->saturated += saturated;
+    return STATUS_OK;
+}
+
+static void destroy(backend_state_t *state) {
+    if (!state)
+        return;
+    cpu_build_destroy(state);
+    for (uint32_t a = 0; a < state->net.populations; a++) {
+        free(state->h[a]);
+        free(state->rate[a]);
+        free(state->image[a].code);
+    }
+    free(state);
+}
+
+/* The image reaches as far beyond the lattice as the widest window that reads it. */
+static status_t state_create(backend_state_t *state, uint64_t *bytes) {
+    const network_t *net = &state->net;
+    for (uint32_t b = 0; b < net->populations; b++) {
+        const population_t *p = &net->population[b];
+        int32_t left = 0, top = 0, right = (int32_t)p->nx, bottom = (int32_t)p->ny;
+        for (uint32_t k = 0; k < net->pathways; k++) {
+            const pathway_t *w = &net->pathway[k];
+            if (w->source != b)
+                continue;
+            int32_t x_end = (int32_t)p->nx - 1 + w->offset_x + (int32_t)w->window_x;
+            int32_t y_end = (int32_t)p->ny - 1 + w->offset_y + (int32_t)w->window_y;
+            left = w->offset_x < left ? w->offset_x : left;
+            top = w->offset_y < top ? w->offset_y : top;
+            right = x_end > right ? x_end : right;
+            bottom = y_end > bottom ? y_end : bottom;
+        }
+        image_t *image = &state->image[b];
+        image->left = left;
+        image->top = top;
+        image->width = (uint32_t)(right - left);
+        image->height = (uint32_t)(bottom - top);
+        image->stride = image->width;
+        size_t sites = (size_t)image->stride * image->height + 2 * RUN_UNIT, n = population_size(p);
+        image->code = allocate(sites * sizeof *image->code);
+        state->h[b] = allocate(n * sizeof *state->h[b]);
+        state->rate[b] = allocate(n * sizeof *state->rate[b]);
+        if (!image->code || !state->h[b] || !state->rate[b])
+            FAIL(STATUS_FAILED, "no memory for the state of %zu neurons", n);
+        *bytes += sites * sizeof *image->code + n * (sizeof *state->h[b] + sizeof *state->rate[b]);
+    }
+    return STATUS_OK;
+}
+
+status_t cpu_create(const network_t *net, const backend_options_t *options, backend_state_t **out,
+                    connectivity_t *connectivity) {
+    const simd_ops_t *simd;
+    TRY(simd_choose(options->simd, &simd));
+    backend_state_t *state = calloc(1, sizeof *state);
+    if (!state)
+        FAIL(STATUS_FAILED, "no memory");
+    memset(connectivity, 0, sizeof *connectivity);
+    state->net = *net;
+    state->simd = simd;
+    state->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
+    status_t status = state_create(state, &connectivity->state_bytes);
+    if (status == STATUS_OK)
+        status = cpu_build(state, connectivity);
+    if (status != STATUS_OK) {
+        destroy(state);
+        return status;
+    }
+    for (uint32_t a = 0; a < net->populations; a++)
+        cpu_rates_changed(state, a);
+    *out = state;
+    return STATUS_OK;
+}
+
+static status_t available(char *device, size_t size) {
+    const simd_ops_t *simd;
+    TRY(simd_choose(SIMD_BEST, &simd));
+    char model[128] = "processor";
+    FILE *info = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    while (info && fgets(line, sizeof line, info))
+        if (sscanf(line, "model name : %127[^\n]", model) == 1)
+            break;
+    if (info)
+        fclose(info);
+    snprintf(device, size, "%s, %d threads, %s", model, omp_get_max_threads(), simd->name);
+    return STATUS_OK;
+}
+
+static status_t memory_free(uint64_t *bytes) {
+    unsigned long long available_kb = 0;
+    FILE *info = fopen("/proc/meminfo", "r");
+    char line[256];
+    while (info && fgets(line, sizeof line, info))
+        if (sscanf(line, "MemAvailable: %llu", &available_kb) == 1)
+            break;
+    if (info)
+        fclose(info);
+    *bytes = available_kb ? available_kb * 1024
+                          : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return STATUS_OK;
+}
+
+static status_t put_state(backend_state_t *state, uint32_t population, const float *h) {
+    memcpy(state->h[population], h,
+           population_size(&state->net.population[population]) * sizeof *h);
+    cpu_rates_changed(state, population);
+    return STATUS_OK;
+}
+
+static status_t get_state(backend_state_t *state, uint32_t population, float *h) {
+    memcpy(h, state->h[population],
+           population_size(&state->net.population[population]) * sizeof *h);
+    return STATUS_OK;
+}
+
+static status_t get_rate(backend_state_t *state, uint32_t population, float *rate) {
+    const population_t *p = &state->net.population[population];
+#pragma omp parallel for num_threads(state->threads)
+    for (uint32_t i = 0; i < population_size(p); i++)
+        rate[i] = gain_rate(p->gain, state->h[population][i]);
+    return STATUS_OK;
+}
+
+static status_t saturated(backend_state_t *state, uint64_t *count) {
+    *count = state->saturated;
+    return STATUS_OK;
+}
+
+const backend_t backend_cpu = {
+    .name = "cpu",
+    .available = available,
+    .memory_free = memory_free,
+    .create = cpu_create,
+    .destroy = destroy,
+    .put_state = put_state,
+    .get_state = get_state,
+    .get_rate = get_rate,
+    .step = cpu_step,
+    .saturated = saturated,
+    .edges = cpu_edges,
+};
