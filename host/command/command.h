@@ -1,0 +1,56 @@
+/* The command line: one table of options, one of commands. */
+#ifndef BRISC_COMMAND_H
+#define BRISC_COMMAND_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "host/config.h"
+#include "host/pathway.h"
+#include "kernels/backend.h"
+
+typedef struct {
+    const char *input;   /* CONFIG or FILE */
+    const char *output;  /* -o */
+    const char *backend; /* --backend */
+    const char *variable, *format;
+    const char **set; /* --set, in order */
+    size_t n_set;
+    double onset_ms; /* --onset; negative: as the file says */
+    int threads, simd;
+    bool json, quiet, force;
+    char *command_line;
+} options_t;
+
+typedef struct {
+    const char *name, *arguments, *summary;
+    const char *options; /* letters of the options that it takes beside the common ones */
+    status_t (*run)(const options_t *options);
+} command_t;
+
+const command_t *command_find(const char *name); /* NULL if there is none */
+void command_help(void);                         /* all commands, to stdout */
+void command_help_of(const command_t *command);
+status_t options_parse(const command_t *command, int argc, char **argv, options_t *options);
+void options_destroy(options_t *options);
+
+status_t command_predict(const options_t *options);
+status_t command_plan(const options_t *options);
+status_t command_run(const options_t *options);
+status_t command_analyze(const options_t *options);
+status_t command_export(const options_t *options);
+status_t command_describe(const options_t *options);
+status_t command_selftest(const options_t *options);
+
+/* What most commands begin with: the config with its overrides, and the network planned from it. */
+status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
+backend_options_t command_backend_options(const options_t *options);
+/* Prints one JSON object on stdout and frees it. */
+status_t command_print_json(json_t *object);
+
+/* The parts of JSON answers and tables that several commands share. */
+struct theory;
+struct order;
+
+#endif

@@ -1,0 +1,220 @@
+#include "host/command/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/version.h"
+
+static const command_t commands[] = {
+    {"predict", "CONFIG", "spectrum and regime from the wiring rules alone, in milliseconds", "",
+     command_predict},
+    {"plan", "CONFIG", "memory, disk and time that a run will take; refuses what cannot work", "o",
+     command_plan},
+    {"run", "CONFIG -o FILE.h5", "build, simulate, store, name the regime, compare with prediction",
+     "ofi", command_run},
+    {"analyze", "FILE.h5", "order parameters and regime of stored or measured (time, y, x) data",
+     "vn", command_analyze},
+    {"export", "CONFIG -o FILE", "the network as CSR in HDF5, or as SONATA edges", "ofmi",
+     command_export},
+    {"describe", "", "every config key with type, unit, default, range and meaning", "m",
+     command_describe},
+    {"selftest", "", "every backend and instruction set against the cpu's, bit for bit", "",
+     command_selftest},
+};
+
+/* Letter: the option's key; '!' before help marks one that every command takes. */
+static const struct {
+    struct option option;
+    const char *value, *help;
+    bool common;
+} rows[] = {
+    {{"output", required_argument, NULL, 'o'}, "FILE", "where the result goes", false},
+    {{"force", no_argument, NULL, 'f'}, NULL, "replace the output file if it is there", false},
+    {{"variable", required_argument, NULL, 'v'}, "NAME", "which (time, y, x) variable", false},
+    {{"onset", required_argument, NULL, 'n'}, "MS", "leave out what comes before", false},
+    {{"format", required_argument, NULL, 'm'}, "NAME", NULL, false},
+    {{"simd", required_argument, NULL, 'i'},
+     "NAME",
+     "cpu instruction set: best, portable, avx2, avx512 (same bits)",
+     false},
+    {{"set", required_argument, NULL, 's'},
+     "KEY.PATH=VALUE",
+     "override a key of the config (repeatable)",
+     true},
+    {{"json", no_argument, NULL, 'j'}, NULL, "one JSON object on stdout, nothing else there", true},
+    {{"backend", required_argument, NULL, 'b'}, "NAME", "auto, cpu or cuda", true},
+    {{"threads", required_argument, NULL, 't'}, "N", "cpu threads (all)", true},
+    {{"quiet", no_argument, NULL, 'q'}, NULL, "no progress, no warnings", true},
+    {{"help", no_argument, NULL, 'h'}, NULL, "this text", true},
+};
+enum { ROWS = sizeof rows / sizeof rows[0], COMMANDS = sizeof commands / sizeof commands[0] };
+
+const command_t *command_find(const char *name) {
+    for (size_t k = 0; k < COMMANDS; k++)
+        if (strcmp(commands[k].name, name) == 0)
+            return &commands[k];
+    return NULL;
+}
+
+static bool takes(const command_t *command, size_t row) {
+    return rows[row].common || strchr(command->options, rows[row].option.val);
+}
+
+void command_help(void) {
+    printf("brisc %s: from the wiring rules of a spatial network to its activity and back\n\n"
+           "usage: brisc COMMAND [CONFIG|FILE] [options]\n\ncommands:\n",
+           BRISC_VERSION);
+    for (size_t k = 0; k < COMMANDS; k++)
+        printf("  %-9s %-18s %s\n", commands[k].name, commands[k].arguments, commands[k].summary);
+    printf("\n`brisc COMMAND --help` lists a command's options; `brisc describe` every key of a "
+           "config.\nExit status: 0 done; 1 failed, or the expected regime was not seen; 2 wrong "
+           "usage or config;\n3 stopped by a signal.\n");
+}
+
+void command_help_of(const command_t *command) {
+    printf("usage: brisc %s %s%s[options]\n\n%s\n\noptions:\n", command->name, command->arguments,
+           command->arguments[0] ? " " : "", command->summary);
+    for (size_t k = 0; k < ROWS; k++) {
+        if (!takes(command, k))
+            continue;
+        char left[64];
+        snprintf(left, sizeof left, "%s--%s%s%s", rows[k].option.val == 'o' ? "-o, " : "",
+                 rows[k].option.name, rows[k].value ? " " : "", rows[k].value ? rows[k].value : "");
+        const char *help = rows[k].help;
+        if (rows[k].option.val == 'm')
+            help = strcmp(command->name, "export") == 0 ? "csr (default) or sonata"
+                                                        : "text (default), markdown";
+        printf("  %-26s %s\n", left, help);
+    }
+}
+
+static status_t parse_int(const char *name, const char *text, int low, int high, int *value) {
+    char *end;
+    long parsed = strtol(text, &end, 10);
+    if (*text == 0 || *end != 0 || parsed < low || parsed > high)
+        FAIL(STATUS_USAGE, "--%s: found \"%s\", expected a whole number from %d to %d", name, text,
+             low, high);
+    *value = (int)parsed;
+    return STATUS_OK;
+}
+
+static status_t parse_simd(const char *text, int *simd) {
+    static const char *const names[] = {"best", "portable", "avx2", "avx512"};
+    for (int k = 0; k < 4; k++)
+        if (strcmp(text, names[k]) == 0) {
+            *simd = k;
+            return STATUS_OK;
+        }
+    FAIL(STATUS_USAGE, "--simd: found \"%s\", expected best, portable, avx2 or avx512", text);
+}
+
+static char *join(int argc, char **argv) {
+    size_t size = sizeof "brisc";
+    for (int k = 1; k < argc; k++)
+        size += strlen(argv[k]) + 1;
+    char *line = malloc(size);
+    if (line) {
+        strcpy(line, "brisc");
+        for (int k = 1; k < argc; k++)
+            strcat(strcat(line, " "), argv[k]);
+    }
+    return line;
+}
+
+static status_t parse_one(const command_t *command, int letter, const char *value,
+                          options_t *options) {
+    char *end;
+    switch (letter) {
+    case 'o':
+        options->output = value;
+        return STATUS_OK;
+    case 'f':
+        options->force = true;
+        return STATUS_OK;
+    case 'v':
+        options->variable = value;
+        return STATUS_OK;
+    case 'n':
+        options->onset_ms = strtod(value, &end);
+        if (*value == 0 || *end != 0 || !(options->onset_ms >= 0.0))
+            FAIL(STATUS_USAGE, "--onset: found \"%s\", expected a time >= 0 in ms", value);
+        return STATUS_OK;
+    case 'm':
+        options->format = value;
+        return STATUS_OK;
+    case 'i':
+        return parse_simd(value, &options->simd);
+    case 's':
+        if (!strchr(value, '='))
+            FAIL(STATUS_USAGE,
+                 "--set: found \"%s\", expected KEY.PATH=VALUE, as in --set simulation.seed=2",
+                 value);
+        options->set[options->n_set++] = value;
+        return STATUS_OK;
+    case 'j':
+        options->json = true;
+        return STATUS_OK;
+    case 'b':
+        options->backend = value;
+        return STATUS_OK;
+    case 't':
+        return parse_int("threads", value, 1, 4096, &options->threads);
+    case 'q':
+        options->quiet = true;
+        status_quiet(1);
+        return STATUS_OK;
+    case 'h':
+        command_help_of(command);
+        return STATUS_STOPPED; /* main: exit 0 */
+    default:
+        FAIL(STATUS_USAGE, "unknown option");
+    }
+}
+
+status_t options_parse(const command_t *command, int argc, char **argv, options_t *options) {
+    memset(options, 0, sizeof *options);
+    options->backend = "auto";
+    options->onset_ms = -1.0;
+    options->set = calloc((size_t)argc, sizeof *options->set);
+    options->command_line = join(argc, argv);
+    if (!options->set || !options->command_line)
+        FAIL(STATUS_FAILED, "no memory");
+    struct option taken[ROWS + 1] = {0};
+    size_t count = 0;
+    for (size_t k = 0; k < ROWS; k++)
+        if (takes(command, k))
+            taken[count++] = rows[k].option;
+    opterr = 0;
+    optind = 2;
+    for (;;) {
+        int letter = getopt_long(argc, argv, ":o:h", taken, NULL);
+        if (letter == -1)
+            break;
+        if (letter == ':')
+            FAIL(STATUS_USAGE, "%s: needs a value; see `brisc %s --help`", argv[optind - 1],
+                 command->name);
+        if (letter == '?' || (letter == 'o' && !strchr(command->options, 'o')))
+            FAIL(STATUS_USAGE, "%s: not an option of `brisc %s`; see `brisc %s --help`",
+                 argv[optind - 1], command->name, command->name);
+        TRY(parse_one(command, letter, optarg, options));
+    }
+    if (optind < argc)
+        options->input = argv[optind++];
+    if (optind < argc)
+        FAIL(STATUS_USAGE, "%s: one argument too many; usage: brisc %s %s", argv[optind],
+             command->name, command->arguments);
+    if (command->arguments[0] && !options->input)
+        FAIL(STATUS_USAGE, "which file? usage: brisc %s %s", command->name, command->arguments);
+    if (!command->arguments[0] && options->input)
+        FAIL(STATUS_USAGE, "%s: `brisc %s` takes no file", options->input, command->name);
+    if (strstr(command->arguments, "-o") && !options->output)
+        FAIL(STATUS_USAGE, "where to? usage: brisc %s %s", command->name, command->arguments);
+    return STATUS_OK;
+}
+
+void options_destroy(options_t *options) {
+    free(options->set);
+    free(options->command_line);
+}

@@ -1,0 +1,44 @@
+#include <stdio.h>
+
+#include "host/command/report.h"
+
+status_t command_network(const options_t *options, config_t *config, network_plan_t *plan) {
+    TRY(config_load(options->input, options->set, options->n_set, config));
+    status_t status = network_plan_create(config, plan);
+    if (status != STATUS_OK)
+        config_destroy(config);
+    return status;
+}
+
+backend_options_t command_backend_options(const options_t *options) {
+    return (backend_options_t){.threads = options->threads, .simd = options->simd};
+}
+
+status_t command_print_json(json_t *object) {
+    if (!object)
+        FAIL(STATUS_FAILED, "no memory for the JSON answer");
+    int failed = json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+    json_decref(object);
+    putchar('\n');
+    if (failed || fflush(stdout) != 0)
+        FAIL(STATUS_FAILED, "cannot write to standard output");
+    return STATUS_OK;
+}
+
+status_t command_predict(const options_t *options) {
+    config_t config;
+    network_plan_t plan;
+    theory_t theory;
+    TRY(command_network(options, &config, &plan));
+    status_t status = theory_predict(&config, &plan, &theory);
+    if (status == STATUS_OK) {
+        if (options->json)
+            status = command_print_json(report_prediction_json(&config, &theory));
+        else
+            report_prediction(&config, &theory, 12);
+        theory_destroy(&theory);
+    }
+    network_plan_destroy(&plan);
+    config_destroy(&config);
+    return status;
+}

@@ -1,0 +1,86 @@
+/* Initial states: drawn, constant, or read from a file. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "host/io/h5.h"
+#include "host/simulate.h"
+#include "kernels/draw.h"
+
+static void draw(const initial_config_t *initial, uint64_t seed, uint32_t population, uint32_t n,
+                 float *h) {
+    const normal_node_t *table = normal_table();
+    float a = (float)initial->value[0], b = (float)initial->value[1];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t word = philox_word(seed, stream_of_initial(population), i);
+        if (initial->kind == INITIAL_UNIFORM)
+            h[i] = fmaf(b - a, (float)(word >> 8) * 0x1p-24f, a);
+        else if (initial->kind == INITIAL_NORMAL)
+            h[i] = fmaf(b, normal_from_bits(table, word), a);
+        else
+            h[i] = a;
+    }
+}
+
+/* `potential_<name>` of a run (its last complete frame), or `h_<name>`(y, x). */
+static status_t read_population(h5_file_t *file, const population_config_t *p, float *h) {
+    char name[64];
+    int rank = 0;
+    size_t size[4] = {0}, frame = 0;
+    snprintf(name, sizeof name, "/potential_%s", p->name);
+    if (h5_dimensions(file, name, &rank, size) == STATUS_OK && rank == 3) {
+        int64_t written = (int64_t)size[0];
+        if (h5_read_int(file, "/frames_written", &written) != STATUS_OK)
+            written = (int64_t)size[0];
+        if (written < 1)
+            FAIL(STATUS_USAGE, "%s: %s holds no complete frame", h5_path(file), name);
+        frame = (size_t)written - 1;
+    } else {
+        snprintf(name, sizeof name, "/h_%s", p->name);
+        if (h5_dimensions(file, name, &rank, size) != STATUS_OK || rank != 2)
+            FAIL(
+                STATUS_USAGE,
+                "%s: neither potential_%s(time, y, x) nor h_%s(y, x) is there; store the potential "
+                "of a run with output.fields: [rate, potential]",
+                h5_path(file), p->name, p->name);
+    }
+    if (size[rank - 2] != p->lattice[1] || size[rank - 1] != p->lattice[0])
+        FAIL(STATUS_USAGE, "%s: %s has %zu x %zu sites, population %s has %u x %u; they must agree",
+             h5_path(file), name, size[rank - 1], size[rank - 2], p->name, p->lattice[0],
+             p->lattice[1]);
+    TRY(h5_read_block(file, name, frame, 1, 0, p->lattice[1], h));
+    for (size_t i = 0; i < (size_t)p->lattice[0] * p->lattice[1]; i++)
+        if (!isfinite(h[i]))
+            FAIL(STATUS_USAGE, "%s: %s is not finite at neuron %zu", h5_path(file), name, i);
+    return STATUS_OK;
+}
+
+static status_t put_population(const config_t *config, const network_t *net,
+                               const backend_t *backend, backend_state_t *state, uint32_t a,
+                               float *h) {
+    const population_config_t *p = &config->population[a];
+    if (p->initial.kind == INITIAL_FILE) {
+        h5_file_t *file;
+        TRY(h5_open(p->initial.file, 0, &file));
+        status_t status = read_population(file, p, h);
+        if (status == STATUS_OK)
+            status = h5_close(file);
+        else
+            h5_close(file);
+        TRY(status);
+    } else
+        draw(&p->initial, net->seed, a, population_size(&net->population[a]), h);
+    return backend->put_state(state, a, h);
+}
+
+status_t initial_state(const config_t *config, const network_t *net, const backend_t *backend,
+                       backend_state_t *state) {
+    for (uint32_t a = 0; a < net->populations; a++) {
+        float *h = malloc(population_size(&net->population[a]) * sizeof *h);
+        if (!h)
+            FAIL(STATUS_FAILED, "no memory for the initial state");
+        status_t status = put_population(config, net, backend, state, a, h);
+        free(h);
+        TRY(status);
+    }
+    return STATUS_OK;
+}

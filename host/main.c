@@ -1,0 +1,38 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/command/command.h"
+#include "host/version.h"
+
+int main(int argc, char **argv) {
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_IGN); /* a full quota is a failed write, with a message */
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        command_help();
+        return argc < 2 ? STATUS_USAGE : STATUS_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("brisc %s (%s)\n", BRISC_VERSION, BRISC_COMMIT);
+        return STATUS_OK;
+    }
+    const command_t *command = command_find(argv[1]);
+    if (!command) {
+        fprintf(stderr, "brisc: %s: not a command; `brisc --help` lists them\n", argv[1]);
+        return STATUS_USAGE;
+    }
+    options_t options;
+    status_t status = options_parse(command, argc, argv, &options);
+    if (status == STATUS_STOPPED) { /* --help */
+        options_destroy(&options);
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK)
+        status = command->run(&options);
+    if (status != STATUS_OK && status_message()[0])
+        fprintf(stderr, "brisc: %s\n", status_message());
+    options_destroy(&options);
+    return (int)status;
+}
