@@ -6,10 +6,11 @@
 
 /* What was asked for and what the lattice gives, one a pathway, in network_t's order. */
 typedef struct {
-    double out_degree;      /* k_ab asked for: mean number of targets of one source */
-    double in_degree;       /* K_ab = k_ab N_b / N_a */
+    double out_degree; /* k_ab asked for: mean number of targets of one source */
+    double in_degree;  /* K_ab = k_ab N_b / N_a */
     /* alpha_ab: probability at distance 0, k/(A N_a), before wrapping and clipping. A in 2-D, in
-     * 1-D: gaussian 2 pi d^2, sqrt(2 pi) d; exponential 2 pi d^2, 2d; disc pi d^2, 2d; uniform 1. */
+     * 1-D: gaussian 2 pi d^2, sqrt(2 pi) d; exponential 2 pi d^2, 2d; disc pi d^2, 2d; uniform 1.
+     */
     double density;
     double mean, std;       /* g_ab, sigma_ab */
     double sum_probability; /* sum over sources of the stored probability, averaged over targets */
