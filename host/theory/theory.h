@@ -12,14 +12,16 @@ enum { FIXED_POINTS_MAX = 32 };
 typedef struct {
     int nx, ny; /* representative wave vector, 0 <= nx <= ny where x and y are alike */
     double re, im;
-    double std;          /* finite-size error bar: sqrt(E|lambda - mean|^2), first order */
-    int multiplicity;    /* number of wave vectors n with this eigenvalue */
-    double growth;       /* |step factor|: |1 - delta + delta lambda| where all tau are equal */
-    double wavenumber;   /* |n|, cycles a torus side */
-    double wavelength;   /* 1/|n|; INFINITY at n = 0 */
-    double frequency_hz; /* |Im lambda|/(2 pi tau) */
+    /* Finite-size error bar sqrt(E|lambda - mean|^2), first order, of one mode by itself.
+     * Degenerate modes also repel: within a group of `multiplicity` the scatter is wider. */
+    double std;
+    int multiplicity;  /* number of wave vectors n of the Brillouin zone that symmetry maps to n */
+    double growth;     /* |step factor|: |1 - delta + delta lambda| where all tau are equal */
+    double wavenumber; /* |n|, cycles a torus side */
+    double wavelength; /* 1/|n|; INFINITY at n = 0 */
+    double frequency_hz; /* |Im lambda|/(2 pi tau); with unequal tau, of the step factor */
     double phase_speed;  /* frequency / |n|, torus sides a second; 0 at n = 0 */
-} mode_t;
+} eigenmode_t;
 
 typedef struct {
     double h[POPULATIONS_MAX];
@@ -29,8 +31,9 @@ typedef struct {
 
 typedef struct {
     uint32_t populations;
-    double bulk_radius;                                /* R = sqrt(rho(M)) of J itself */
-    double bulk_radius_effective;                      /* the same of J phi' */
+    double bulk_radius;           /* R = sqrt(rho(M)) of J itself */
+    double bulk_radius_effective; /* the same of J phi' at the followed fixed point; above 1 the
+                                   * dynamical mean field takes over */
     double variance[POPULATIONS_MAX][POPULATIONS_MAX]; /* M_ab */
     double coupling[POPULATIONS_MAX][POPULATIONS_MAX]; /* symbol at n = 0 */
     fixed_point_t fixed_point[FIXED_POINTS_MAX];
@@ -38,18 +41,32 @@ typedef struct {
     int followed; /* index of the fixed point linearized about */
     char followed_reason[200];
     bool mean_field; /* whether the dynamical mean field replaced the fixed point (R > 1) */
-    double mean[POPULATIONS_MAX], spread[POPULATIONS_MAX]; /* its u_a, Delta_a (variance of h) */
-    double gain[POPULATIONS_MAX]; /* effective gain phi' (or its Gaussian average) */
-    mode_t dominant;              /* largest growth of all modes */
-    mode_t *outliers;             /* eigenvalues beyond the bulk, largest growth first; owned */
+    double mean[POPULATIONS_MAX],
+        spread[POPULATIONS_MAX];  /* its u_a, Delta_a (variance of h); else h*_a, 0 */
+    double gain[POPULATIONS_MAX]; /* effective gain phi' (or its Gaussian average); modes and
+                                   * outliers are those of J diag(gain) */
+    /* Largest growth of all modes where that exceeds 1, otherwise of the outliers (of all where
+     * there is none). */
+    eigenmode_t dominant;
+    eigenmode_t *outliers; /* eigenvalues beyond the bulk, largest growth first; owned */
     size_t n_outliers;
-    double aliasing; /* |lambda - lambda of the full aliased block| of the dominant mode */
+    double aliasing; /* |lambda - lambda of the full aliased block| of the dominant mode;
+                      * NAN where the block has more than 64 wave vectors */
     regime_t regime;
 } theory_t;
 
 /* Fills `theory` from the plan (probability tables, weights) and the config (gains, tau, noise,
- * initial state). STATUS_FAILED where the mean field has no finite solution. */
+ * initial state). The symbol averages over target classes: all, or a regular subset of 64 where
+ * there are more (lattices with little in common). Fixed points are those that Newton's method
+ * finds from many starts. STATUS_FAILED where there is no fixed point or the dynamical mean field
+ * has no finite solution. On failure nothing is left to destroy. */
 status_t theory_predict(const config_t *config, const network_plan_t *plan, theory_t *theory);
 void theory_destroy(theory_t *theory);
+
+/* All eigenvalues of the symbol J diag(theory->gain) with |lambda| above `fraction` of the largest
+ * one's, one entry an orbit and eigenvalue, largest growth first: the predicted spectrum without
+ * its bulk. The caller frees `modes`. */
+status_t theory_modes(const config_t *config, const network_plan_t *plan, const theory_t *theory,
+                      double fraction, eigenmode_t **modes, size_t *n);
 
 #endif

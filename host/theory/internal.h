@@ -1,0 +1,71 @@
+/* What the parts of the theory share. */
+#ifndef BRISC_THEORY_INTERNAL_H
+#define BRISC_THEORY_INTERNAL_H
+
+#include "host/theory/theory.h"
+
+/* Wave vectors that the lattice's symmetries map onto one another: (+-nx, +-ny), and (ny, nx)
+ * where every lattice is square. */
+typedef struct {
+    int nx, ny, multiplicity;
+    double symbol[POPULATIONS_MAX][POPULATIONS_MAX]; /* S_ab(n), no gain */
+} orbit_t;
+
+/* All that the theory needs of a network: its mean over draws, from the probability tables. */
+typedef struct {
+    uint32_t populations;
+    double size[POPULATIONS_MAX];         /* N_a */
+    double delta[POPULATIONS_MAX], dt_ms; /* dt/tau_a */
+    gain_t gain[POPULATIONS_MAX];
+    double input[POPULATIONS_MAX];          /* I_a */
+    double noise_variance[POPULATIONS_MAX]; /* s_a^2 */
+    double initial[POPULATIONS_MAX]; /* mean of the initial state; I_a where a file gives it */
+    double variance[POPULATIONS_MAX][POPULATIONS_MAX]; /* M_ab */
+    bool exact_rows[POPULATIONS_MAX][POPULATIONS_MAX]; /* rows sum to the same: fixed in-degree */
+    /* By |n|, then nx; orbit[0] is n = 0. Those whose symbol is below 1e-6 of that at n = 0 in
+     * every pathway are left out. */
+    orbit_t *orbit;
+    size_t orbits;
+} mean_network_t;
+
+status_t mean_network_create(const config_t *config, const network_plan_t *plan,
+                             mean_network_t *net);
+void mean_network_destroy(mean_network_t *net);
+
+/* Probability that a target of class `class_index` gets an input from each window cell, pi[cells]:
+ * the stored probability, or under RULE_FIXED_INDEGREE that of successive sampling. */
+void pathway_inclusion(const pathway_t *w, size_t class_index, double *pi);
+/* Successive sampling of `indegree` of n without replacement with weights p: pi_j = 1 - exp(-t
+ * p_j), sum pi = indegree (B. Rosen, J. Stat. Plan. Inference 62, 159 (1997)), exact for large
+ * indegree. In place: p in, pi out. */
+void inclusion_probabilities(uint32_t indegree, size_t n, double *p);
+
+/* sqrt of the spectral radius of M diag(gain^2). */
+status_t bulk_radius(uint32_t populations, const double variance[POPULATIONS_MAX][POPULATIONS_MAX],
+                     const double *gain, double *radius);
+
+/* Modes of one orbit with column b of the symbol multiplied by gain[b]; of a conjugate pair one. */
+status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const double *gain,
+                     eigenmode_t modes[POPULATIONS_MAX], int *n);
+/* The mode of largest growth of all orbits; of equal ones (to 1e-8) that of least |n|. */
+status_t dominant_mode(const mean_network_t *net, const double *gain, eigenmode_t *mode);
+/* Largest distance that leaving out aliased wave vectors puts into `mode`'s eigenvalue; NAN where
+ * the block is larger than 64. */
+status_t mode_aliasing(const network_plan_t *plan, const double *gain, const eigenmode_t *mode,
+                       double *distance);
+
+/* Newton's method with step halving on f(x) = 0, x[n], n <= 2 POPULATIONS_MAX. `residual` fills
+ * f[n] and, unless it is NULL, jacobian[n][n] (row-major, contiguous). True if it converged. */
+typedef void residual_t(const void *context, const double *x, double *f, double *jacobian);
+bool newton_solve(residual_t *residual, const void *context, int n, double *x);
+
+/* Fills theory->fixed_point*, followed and its reason. */
+status_t fixed_points_find(const mean_network_t *net, theory_t *theory);
+
+/* Moments over h ~ Normal(mean, variance): [power - 1][k] = <z^k phi(h)^power>, z = (h - mean)/std.
+ */
+void gaussian_moments(gain_t gain, double mean, double variance, double moments[2][3]);
+/* Fills theory->mean, spread and gain, starting from the followed fixed point. */
+status_t mean_field_solve(const mean_network_t *net, theory_t *theory);
+
+#endif

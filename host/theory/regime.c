@@ -1,0 +1,109 @@
+/* The prediction: from fixed point or dynamical mean field to outliers and regime. */
+#include "host/theory/internal.h"
+
+#include <stdlib.h>
+
+static regime_t mode_regime(const eigenmode_t *mode) {
+    if (mode->growth <= 1.0)
+        return REGIME_ASYNCHRONOUS;
+    bool moving = mode->frequency_hz > 0.0, homogeneous = mode->nx == 0 && mode->ny == 0;
+    return homogeneous ? (moving ? REGIME_OSCILLATION : REGIME_SYNCHRONOUS)
+                       : (moving ? REGIME_WAVE : REGIME_BUMP);
+}
+
+/* Largest growth first, those equal to 1e-8 by |n|, then nx. */
+static int mode_compare(const void *left, const void *right) {
+    const eigenmode_t *a = left, *b = right;
+    long long growth_a = llround(a->growth * 1e8), growth_b = llround(b->growth * 1e8);
+    if (growth_a != growth_b)
+        return growth_a < growth_b ? 1 : -1;
+    if (a->wavenumber != b->wavenumber)
+        return a->wavenumber > b->wavenumber ? 1 : -1;
+    return a->nx != b->nx ? a->nx - b->nx : (a->re < b->re) - (a->re > b->re);
+}
+
+/* Modes with |lambda| > `least`, sorted; the caller frees them. */
+static status_t modes_collect(const mean_network_t *net, const double *gain, double least,
+                              eigenmode_t **modes, size_t *n) {
+    *n = 0;
+    *modes = malloc(sizeof **modes * (net->orbits * POPULATIONS_MAX));
+    if (!*modes)
+        FAIL(STATUS_FAILED, "no memory for the modes at %zu wave vectors", net->orbits);
+    for (size_t i = 0; i < net->orbits; i++) {
+        eigenmode_t here[POPULATIONS_MAX];
+        int count = 0;
+        status_t status = orbit_modes(net, &net->orbit[i], gain, here, &count);
+        if (status != STATUS_OK) {
+            free(*modes);
+            *modes = NULL;
+            return status;
+        }
+        for (int k = 0; k < count; k++)
+            if (hypot(here[k].re, here[k].im) > least)
+                (*modes)[(*n)++] = here[k];
+    }
+    qsort(*modes, *n, sizeof **modes, mode_compare);
+    return STATUS_OK;
+}
+
+static status_t predict(const network_plan_t *plan, const mean_network_t *net, theory_t *theory) {
+    double ones[POPULATIONS_MAX], radius = 0.0;
+    theory->populations = net->populations;
+    memcpy(theory->variance, net->variance, sizeof theory->variance);
+    memcpy(theory->coupling, net->orbit[0].symbol, sizeof theory->coupling);
+    TRY(fixed_points_find(net, theory));
+    for (uint32_t a = 0; a < net->populations; a++) {
+        ones[a] = 1.0;
+        theory->mean[a] = theory->fixed_point[theory->followed].h[a];
+        theory->gain[a] = gain_slope64(net->gain[a], theory->mean[a]);
+    }
+    TRY(bulk_radius(net->populations, net->variance, ones, &theory->bulk_radius));
+    TRY(bulk_radius(net->populations, net->variance, theory->gain, &theory->bulk_radius_effective));
+    theory->mean_field = theory->bulk_radius_effective > 1.0;
+    if (theory->mean_field)
+        TRY(mean_field_solve(net, theory));
+    TRY(bulk_radius(net->populations, net->variance, theory->gain, &radius));
+    TRY(modes_collect(net, theory->gain, radius, &theory->outliers, &theory->n_outliers));
+    TRY(dominant_mode(net, theory->gain, &theory->dominant));
+    if (theory->dominant.growth <= 1.0 && theory->n_outliers > 0)
+        theory->dominant = theory->outliers[0];
+    theory->regime = mode_regime(&theory->dominant);
+    if (theory->mean_field && theory->regime == REGIME_ASYNCHRONOUS)
+        theory->regime = REGIME_CHAOS;
+    return mode_aliasing(plan, theory->gain, &theory->dominant, &theory->aliasing);
+}
+
+status_t theory_predict(const config_t *config, const network_plan_t *plan, theory_t *theory) {
+    mean_network_t net;
+    *theory = (theory_t){0};
+    TRY(mean_network_create(config, plan, &net));
+    status_t status = predict(plan, &net, theory);
+    mean_network_destroy(&net);
+    if (status != STATUS_OK)
+        theory_destroy(theory);
+    return status;
+}
+
+void theory_destroy(theory_t *theory) {
+    free(theory->outliers);
+    theory->outliers = NULL;
+    theory->n_outliers = 0;
+}
+
+status_t theory_modes(const config_t *config, const network_plan_t *plan, const theory_t *theory,
+                      double fraction, eigenmode_t **modes, size_t *n) {
+    mean_network_t net;
+    TRY(mean_network_create(config, plan, &net));
+    status_t status = modes_collect(&net, theory->gain, 0.0, modes, n);
+    mean_network_destroy(&net);
+    TRY(status);
+    double largest = 0.0;
+    for (size_t i = 0; i < *n; i++)
+        largest = fmax(largest, hypot((*modes)[i].re, (*modes)[i].im));
+    size_t kept = 0;
+    for (size_t i = 0; i < *n; i++)
+        if (hypot((*modes)[i].re, (*modes)[i].im) > fraction * largest)
+            (*modes)[kept++] = (*modes)[i];
+    *n = kept;
+    return STATUS_OK;
+}

@@ -1,0 +1,252 @@
+/* The mean network: lattice symbol S_ab(n) and variance M_ab, summed from the probability tables.
+ */
+#include "host/theory/internal.h"
+
+#include <complex.h>
+#include <fftw3.h>
+#include <stdlib.h>
+
+enum { CLASSES_MAX = 64 };
+static const double PI = 3.14159265358979323846;
+
+void inclusion_probabilities(uint32_t indegree, size_t n, double *p) {
+    double total = 0.0;
+    size_t reachable = 0;
+    for (size_t j = 0; j < n; j++) {
+        total += p[j];
+        reachable += p[j] > 0.0;
+    }
+    /* Newton on a concave increasing function, from the left: monotone. */
+    bool all = indegree >= reachable;
+    double t = indegree / total;
+    for (int step = 0; step < 200 && !all; step++) {
+        double sum = 0.0, slope = 0.0;
+        for (size_t j = 0; j < n; j++) {
+            double missed = exp(-t * p[j]);
+            sum += 1.0 - missed;
+            slope += p[j] * missed;
+        }
+        double change = (indegree - sum) / slope;
+        t += change;
+        if (!(fabs(change) > 1e-13 * t))
+            break;
+    }
+    for (size_t j = 0; j < n; j++)
+        p[j] = all ? p[j] > 0.0 : -expm1(-t * p[j]);
+}
+
+void pathway_inclusion(const pathway_t *w, size_t class_index, double *pi) {
+    size_t cells = (size_t)w->window_x * w->window_y;
+    const uint32_t *threshold = w->threshold + class_index * cells;
+    for (size_t i = 0; i < cells; i++)
+        pi[i] = threshold[i] == UINT32_MAX ? 1.0 : threshold[i] / 4294967296.0;
+    if (w->rule == RULE_FIXED_INDEGREE)
+        inclusion_probabilities(w->indegree, cells, pi);
+}
+
+/* The k-th of `used` classes spread evenly over `classes`. */
+static uint32_t class_sample(uint32_t k, uint32_t used, uint32_t classes) {
+    return (uint32_t)((2ull * k + 1) * classes / (2ull * used));
+}
+
+/* The part of the Brillouin zone of the coarsest lattice with nx, ny >= 0. */
+typedef struct {
+    int width, height; /* zone */
+    int columns, rows; /* width/2 + 1, height/2 + 1 */
+    bool square;       /* x and y are alike on every lattice */
+} zone_t;
+
+static zone_t zone_create(const network_t *net) {
+    zone_t zone = {(int)net->population[0].nx, (int)net->population[0].ny, 0, 0, true};
+    for (uint32_t a = 0; a < net->populations; a++) {
+        const population_t *p = &net->population[a];
+        zone.width = (int)p->nx < zone.width ? (int)p->nx : zone.width;
+        zone.height = (int)p->ny < zone.height ? (int)p->ny : zone.height;
+        zone.square = zone.square && p->nx == p->ny;
+    }
+    zone.columns = zone.width / 2 + 1;
+    zone.rows = zone.height / 2 + 1;
+    return zone;
+}
+
+/* Adds the transform of one class, weighted, to sums[rows][columns] over n: Sum_Delta p(Delta)
+ * exp(-2 pi i n.Delta), whose imaginary part the classes' reflections cancel. `lattice` is the
+ * source lattice [ny][nx], transformed into `spectrum` by `transform`. */
+static void class_transform(const pathway_t *w, const population_t *target,
+                            const population_t *source, uint32_t cx, uint32_t cy, const double *pi,
+                            fftw_plan transform, double *lattice, fftw_complex *spectrum,
+                            const zone_t *zone, double weight, double *sums) {
+    memset(lattice, 0, sizeof *lattice * source->nx * source->ny);
+    for (uint32_t wy = 0; wy < w->window_y; wy++) {
+        uint32_t y = wrapped(w->offset_y + (int32_t)wy, source->ny);
+        for (uint32_t wx = 0; wx < w->window_x; wx++)
+            lattice[(size_t)y * source->nx + wrapped(w->offset_x + (int32_t)wx, source->nx)] =
+                *pi++;
+    }
+    fftw_execute(transform);
+    double x0 = 0.5 / source->nx - (cx + 0.5) / target->nx;
+    double y0 = 0.5 / source->ny - (cy + 0.5) / target->ny;
+    complex double turn = cexp(-2.0 * PI * I * x0);
+    for (int ny = 0; ny < zone->rows; ny++) {
+        complex double phase = weight * cexp(-2.0 * PI * I * y0 * ny);
+        const fftw_complex *row = spectrum + (size_t)ny * (source->nx / 2 + 1);
+        for (int nx = 0; nx < zone->columns; nx++, phase *= turn)
+            *sums++ += creal(row[nx] * phase);
+    }
+}
+
+/* Symbol of one pathway, symbol[rows][columns], and its variance M_ab: the exact lattice sum of
+ * p E[w^2] - p^2 E[w]^2. With E[w] = g/k, Var w = sigma^2/k; recentred rows lose 1/indegree of it.
+ */
+static status_t pathway_symbol(const network_plan_t *plan, uint32_t index, const zone_t *zone,
+                               double *symbol, double *variance) {
+    const pathway_t *w = &plan->net.pathway[index];
+    const pathway_facts_t *facts = &plan->facts[index];
+    const population_t *target = &plan->net.population[w->target];
+    const population_t *source = &plan->net.population[w->source];
+    size_t cells = (size_t)w->window_x * w->window_y;
+    uint32_t used_x = w->classes_x, used_y = w->classes_y;
+    while (used_x * used_y > CLASSES_MAX)
+        *(used_x > used_y ? &used_x : &used_y) -= 1;
+
+    double *pi = malloc(sizeof *pi * cells);
+    double *lattice = fftw_alloc_real((size_t)source->nx * source->ny);
+    fftw_complex *spectrum = fftw_alloc_complex((size_t)(source->nx / 2 + 1) * source->ny);
+    fftw_plan transform = NULL;
+    if (pi && lattice && spectrum)
+        transform = fftw_plan_dft_r2c_2d((int)source->ny, (int)source->nx, lattice, spectrum,
+                                         FFTW_ESTIMATE);
+    if (transform) {
+        double mean = facts->mean / facts->out_degree;
+        double weight_variance =
+            w->weights == WEIGHTS_CONSTANT ? 0.0 : facts->std * facts->std / facts->out_degree;
+        if (w->rule == RULE_FIXED_INDEGREE)
+            weight_variance *= 1.0 - 1.0 / w->indegree;
+        memset(symbol, 0, sizeof *symbol * (size_t)zone->rows * (size_t)zone->columns);
+        *variance = 0.0;
+        double share = 1.0 / (used_x * used_y);
+        for (uint32_t ky = 0; ky < used_y; ky++)
+            for (uint32_t kx = 0; kx < used_x; kx++) {
+                uint32_t cx = class_sample(kx, used_x, w->classes_x);
+                uint32_t cy = class_sample(ky, used_y, w->classes_y);
+                pathway_inclusion(w, (size_t)cy * w->classes_x + cx, pi);
+                double sum = 0.0, squares = 0.0;
+                for (size_t i = 0; i < cells; i++) {
+                    sum += pi[i];
+                    squares += pi[i] * pi[i];
+                }
+                *variance +=
+                    share * (sum * (weight_variance + mean * mean) - squares * mean * mean);
+                class_transform(w, target, source, cx, cy, pi, transform, lattice, spectrum, zone,
+                                share * mean, symbol);
+            }
+        fftw_destroy_plan(transform);
+    }
+    fftw_free(spectrum);
+    fftw_free(lattice);
+    free(pi);
+    if (!transform)
+        FAIL(STATUS_FAILED, "no memory for the transform of a %ux%u lattice", source->nx,
+             source->ny);
+    return STATUS_OK;
+}
+
+static int orbit_compare(const void *left, const void *right) {
+    const orbit_t *a = left, *b = right;
+    int64_t a2 = (int64_t)a->nx * a->nx + (int64_t)a->ny * a->ny;
+    int64_t b2 = (int64_t)b->nx * b->nx + (int64_t)b->ny * b->ny;
+    return a2 != b2 ? (a2 > b2) - (a2 < b2) : a->nx - b->nx;
+}
+
+/* Number of signs: 1 at 0 and at the Nyquist wave number, which is its own negative. */
+static int signs(int n, int width) {
+    return n == 0 || 2 * n == width ? 1 : 2;
+}
+
+/* Collects the orbits that matter from the pathways' symbols [pathway][rows][columns]. */
+static status_t orbits_collect(const network_plan_t *plan, const zone_t *zone,
+                               const double *symbols, mean_network_t *net) {
+    size_t points = (size_t)zone->rows * (size_t)zone->columns, capacity = 0;
+    for (int ny = 0; ny < zone->rows; ny++)
+        for (int nx = 0; nx < zone->columns; nx++) {
+            if (zone->square && nx > ny)
+                continue;
+            orbit_t orbit = {.nx = nx, .ny = ny};
+            bool keep = nx == 0 && ny == 0;
+            for (uint32_t i = 0; i < plan->net.pathways; i++) {
+                const double *symbol = symbols + i * points;
+                const pathway_t *w = &plan->net.pathway[i];
+                double value = symbol[(size_t)ny * (size_t)zone->columns + (size_t)nx];
+                orbit.symbol[w->target][w->source] = value;
+                keep = keep || fabs(value) > 1e-6 * fabs(symbol[0]);
+            }
+            if (!keep)
+                continue;
+            orbit.multiplicity = signs(nx, zone->width) * signs(ny, zone->height) *
+                                 (zone->square && nx != ny ? 2 : 1);
+            if (net->orbits == capacity) {
+                capacity = capacity ? 2 * capacity : 256;
+                orbit_t *grown = realloc(net->orbit, sizeof *grown * capacity);
+                if (!grown)
+                    FAIL(STATUS_FAILED, "no memory for %zu wave vectors", capacity);
+                net->orbit = grown;
+            }
+            net->orbit[net->orbits++] = orbit;
+        }
+    qsort(net->orbit, net->orbits, sizeof *net->orbit, orbit_compare);
+    return STATUS_OK;
+}
+
+static status_t symbols_fill(const network_plan_t *plan, const zone_t *zone, double *symbols,
+                             mean_network_t *net) {
+    size_t points = (size_t)zone->rows * (size_t)zone->columns;
+    for (uint32_t i = 0; i < plan->net.pathways; i++) {
+        const pathway_t *w = &plan->net.pathway[i];
+        TRY(pathway_symbol(plan, i, zone, symbols + i * points,
+                           &net->variance[w->target][w->source]));
+        net->exact_rows[w->target][w->source] = w->rule == RULE_FIXED_INDEGREE;
+    }
+    return orbits_collect(plan, zone, symbols, net);
+}
+
+static double initial_mean(const initial_config_t *initial, double otherwise) {
+    switch (initial->kind) {
+    case INITIAL_UNIFORM:
+        return 0.5 * (initial->value[0] + initial->value[1]);
+    case INITIAL_NORMAL:
+    case INITIAL_CONSTANT:
+        return initial->value[0];
+    default:
+        return otherwise;
+    }
+}
+
+status_t mean_network_create(const config_t *config, const network_plan_t *plan,
+                             mean_network_t *net) {
+    *net =
+        (mean_network_t){.populations = plan->net.populations, .dt_ms = config->simulation.dt_ms};
+    for (uint32_t a = 0; a < net->populations; a++) {
+        const population_config_t *p = &config->population[a];
+        net->size[a] = population_size(&plan->net.population[a]);
+        net->delta[a] = net->dt_ms / p->tau_ms;
+        net->gain[a] = plan->net.population[a].gain;
+        net->input[a] = p->input;
+        net->noise_variance[a] = p->noise * p->noise;
+        net->initial[a] = initial_mean(&p->initial, p->input);
+    }
+    zone_t zone = zone_create(&plan->net);
+    size_t points = (size_t)zone.rows * (size_t)zone.columns;
+    double *symbols = malloc(sizeof *symbols * points * (plan->net.pathways + 1));
+    if (!symbols)
+        FAIL(STATUS_FAILED, "no memory for the symbol at %zu wave vectors", points);
+    status_t status = symbols_fill(plan, &zone, symbols, net);
+    free(symbols);
+    if (status != STATUS_OK)
+        mean_network_destroy(net);
+    return status;
+}
+
+void mean_network_destroy(mean_network_t *net) {
+    free(net->orbit);
+    *net = (mean_network_t){0};
+}
