@@ -56,6 +56,7 @@ typedef struct {
 } backend_t;
 
 extern const backend_t backend_cpu;
+int cpu_has_simd(int simd); /* whether this processor runs that simd_t */
 #ifdef BRISC_CUDA
 extern const backend_t backend_cuda;
 #endif

@@ -45,12 +45,10 @@ status_t command_selftest(const options_t *options);
 
 /* What most commands begin with: the config with its overrides, and the network planned from it. */
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
+/* STATUS_FAILED where the device has less memory free than the network needs. */
+status_t command_memory_check(const network_plan_t *plan, const backend_t *backend);
 backend_options_t command_backend_options(const options_t *options);
 /* Prints one JSON object on stdout and frees it. */
 status_t command_print_json(json_t *object);
-
-/* The parts of JSON answers and tables that several commands share. */
-struct theory;
-struct order;
 
 #endif

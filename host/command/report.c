@@ -8,7 +8,7 @@ static json_t *number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-static json_t *mode_json(const mode_t *m) {
+static json_t *mode_json(const eigenmode_t *m) {
     return json_pack("{s:i, s:i, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "nx", m->nx, "ny",
                      m->ny, "re", number(m->re), "im", number(m->im), "std", number(m->std),
                      "multiplicity", m->multiplicity, "growth", number(m->growth), "wavenumber",
@@ -49,7 +49,7 @@ json_t *report_prediction_json(const config_t *config, const theory_t *theory) {
     return object;
 }
 
-static void complex_text(const mode_t *m, char text[48]) {
+static void complex_text(const eigenmode_t *m, char text[48]) {
     if (m->im != 0.0)
         snprintf(text, 48, "%9.4f +- %.4fi", m->re, fabs(m->im));
     else
@@ -79,7 +79,7 @@ void report_prediction(const config_t *config, const theory_t *theory, size_t mo
            "|n|", "frequency");
     size_t shown = theory->n_outliers < most ? theory->n_outliers : most;
     for (size_t k = 0; k < shown; k++) {
-        const mode_t *m = &theory->outliers[k];
+        const eigenmode_t *m = &theory->outliers[k];
         char value[48], wave[32];
         complex_text(m, value);
         snprintf(wave, sizeof wave, "(%d,%d)", m->nx, m->ny);
@@ -96,4 +96,11 @@ void report_prediction(const config_t *config, const theory_t *theory, size_t mo
             "fall onto one another are coupled\n",
             theory->aliasing);
     printf("\npredicted     %s\n", regime_name((regime_t)theory->regime));
+}
+
+json_t *report_order_json(const order_t *order) {
+    json_t *object = json_object();
+    for (size_t k = 0; order_each(k); k++)
+        json_object_set_new(object, order_each(k)->name, number(order_value(order, order_each(k))));
+    return object;
 }

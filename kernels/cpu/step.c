@@ -36,6 +36,11 @@ status_t simd_choose(int simd, const simd_ops_t **ops) {
     return STATUS_OK;
 }
 
+int cpu_has_simd(int simd) {
+    const simd_ops_t *ops;
+    return simd_choose(simd, &ops) == STATUS_OK;
+}
+
 /* Image rows: the population's rows, columns left..left+width, wrapped. */
 static void image_row(const backend_state_t *state, uint32_t population, uint32_t row) {
     const population_t *p = &state->net.population[population];

@@ -1,0 +1,142 @@
+/* Promise 1, on the user's own machine: every backend, instruction set and number of threads gives
+ * the same connectivity and, after 1,000 steps, the same state as the hashes recorded here. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/command/command.h"
+#include "host/simulate.h"
+
+enum { STEPS = 1000, MAX_SET = 12 };
+
+static const char base[] =
+    "populations:\n"
+    "  E: {lattice: [24, 24], gain: {kind: tanh, max: 1}}\n"
+    "  I: {lattice: [12, 12], gain: {kind: tanh, max: 5}}\n"
+    "connections:\n"
+    "  E: {E: {mean: 9.0, std: 0.4, range: 0.1, density: 0.8},\n"
+    "      I: {mean: -9.0, std: 0.4, range: 0.12, density: 0.8}}\n"
+    "  I: {E: {mean: 15.48, std: 0.4, range: 0.1, density: 0.8},\n"
+    "      I: {mean: -9.0, std: 0.4, range: 0.12, density: 0.8}}\n"
+    "dynamics: {tau: 20, noise: 0.0158, input: 0.3, initial: {uniform: [-3.5, 6.5]}}\n"
+    "simulation: {dt: 0.2, duration: 200, onset: 0, seed: 7}\n";
+
+/* A small network: what it changes of the one above (at most MAX_SET overrides), and the hashes that
+ * every machine and device must find. */
+typedef struct {
+    const char *name;
+    const char *set[MAX_SET];
+    uint64_t connectivity, state;
+} case_t;
+
+#define BOTH(key, value) "populations.E." key "=" value, "populations.I." key "=" value
+#define ALL(key, value)                                                                            \
+    "connections.E.E." key "=" value, "connections.E.I." key "=" value,                            \
+        "connections.I.E." key "=" value, "connections.I.I." key "=" value
+
+static const case_t cases[] = {
+#include "host/command/selftest_cases.h"
+};
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+typedef struct {
+    char name[64];
+    const backend_t *backend;
+    backend_options_t options;
+} variant_t;
+
+static size_t variants_find(variant_t *variant) {
+    static const struct {
+        const char *name;
+        int simd, threads;
+    } cpu[] = {{"cpu portable, 1 thread", SIMD_PORTABLE, 1},
+               {"cpu avx2", SIMD_AVX2, 0},
+               {"cpu avx512", SIMD_AVX512, 0},
+               {"cpu best, 3 threads", SIMD_BEST, 3}};
+    size_t count = 0;
+    char device[256];
+    for (size_t k = 0; k < sizeof cpu / sizeof cpu[0]; k++)
+        if (cpu_has_simd(cpu[k].simd)) {
+            variant_t *v = &variant[count++];
+            *v = (variant_t){.backend = &backend_cpu,
+                             .options = {.threads = cpu[k].threads, .simd = cpu[k].simd}};
+            snprintf(v->name, sizeof v->name, "%s", cpu[k].name);
+        }
+    for (size_t k = 1; backend_list()[k]; k++)
+        if (backend_list()[k]->available(device, sizeof device) == STATUS_OK) {
+            variant[count] = (variant_t){.backend = backend_list()[k]};
+            snprintf(variant[count++].name, sizeof variant->name, "%s (%.40s)",
+                     backend_list()[k]->name, device);
+        }
+    return count;
+}
+
+static status_t step_network(const config_t *config, const network_t *net, const variant_t *v,
+                             uint64_t *connectivity, uint64_t *hash) {
+    backend_state_t *state;
+    connectivity_t built;
+    TRY(v->backend->create(net, &v->options, &state, &built));
+    status_t status = initial_state(config, net, v->backend, state);
+    if (status == STATUS_OK)
+        status = v->backend->step(state, 0, STEPS);
+    if (status == STATUS_OK)
+        status = backend_state_hash(v->backend, state, net, hash);
+    v->backend->destroy(state);
+    *connectivity = built.hash;
+    return status;
+}
+
+static status_t step_case(const case_t *c, const variant_t *v, uint64_t *connectivity,
+                          uint64_t *hash) {
+    config_t config;
+    network_plan_t plan;
+    size_t n = 0;
+    while (n < MAX_SET && c->set[n])
+        n++;
+    TRY(config_parse(base, "selftest", c->set, n, &config));
+    status_t status = network_plan_create(&config, &plan);
+    if (status == STATUS_OK) {
+        status = step_network(&config, &plan.net, v, connectivity, hash);
+        network_plan_destroy(&plan);
+    }
+    config_destroy(&config);
+    return status;
+}
+
+status_t command_selftest(const options_t *options) {
+    variant_t variant[16];
+    size_t variants = variants_find(variant), different = 0;
+    json_t *list = json_array();
+    for (size_t k = 0; k < variants; k++) {
+        size_t wrong = 0;
+        for (size_t n = 0; n < CASES; n++) {
+            uint64_t connectivity = 0, state = 0;
+            TRY(step_case(&cases[n], &variant[k], &connectivity, &state));
+            bool same = connectivity == cases[n].connectivity && state == cases[n].state;
+            wrong += !same;
+            if (!same && !options->json)
+                printf("  %-24s %-28s connectivity %016llx state %016llx, expected %016llx "
+                       "%016llx\n",
+                       variant[k].name, cases[n].name, (unsigned long long)connectivity,
+                       (unsigned long long)state, (unsigned long long)cases[n].connectivity,
+                       (unsigned long long)cases[n].state);
+        }
+        different += wrong;
+        if (!options->json)
+            printf("%-44s %2zu of %d networks the same bits after %d steps\n", variant[k].name,
+                   CASES - wrong, CASES, STEPS);
+        json_array_append_new(list, json_pack("{s:s, s:i, s:i}", "variant", variant[k].name,
+                                              "networks", CASES, "different", (int)wrong));
+    }
+    if (!options->json && !backend_list()[1])
+        printf("cuda: not in this build (nvcc was not found)\n");
+    if (options->json)
+        TRY(command_print_json(json_pack("{s:o, s:b}", "variants", list, "same", different == 0)));
+    else
+        json_decref(list);
+    if (different)
+        FAIL(STATUS_FAILED, "%zu results differ in their bits; please report this with the output "
+                            "above",
+             different);
+    return STATUS_OK;
+}

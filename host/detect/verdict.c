@@ -1,0 +1,108 @@
+#include "host/detect/verdict.h"
+
+#include <math.h>
+#include <stdarg.h>
+
+static double neighbourhood(size_t ny, size_t nx) {
+    return (double)(ny < 11 ? ny : 11) * (double)(nx < 11 ? nx : 11);
+}
+
+verdict_context_t verdict_context(const config_t *config) {
+    const population_config_t *p = &config->population[0];
+    const gain_config_t *g = &p->gain;
+    verdict_context_t c = {.chance = 1.0 / neighbourhood(p->lattice[1], p->lattice[0])};
+    c.noise = p->noise * fabs(g->slope);
+    switch (g->kind) {
+    case GAIN_TANH:
+        c.scale = fabs(g->max);
+        c.two_signed = true;
+        break;
+    case GAIN_CLIPPED_LINEAR:
+        c.scale = fmax(fabs(g->max), fabs(g->min));
+        c.two_signed = g->min < 0.0 && g->max > 0.0;
+        break;
+    case GAIN_SIGMOID:
+        c.scale = fabs(g->max);
+        c.noise *= fabs(g->max) / 4.0; /* the steepest slope */
+        break;
+    case GAIN_LINEAR:
+        c.two_signed = true;
+        break;
+    default: /* threshold gains: no bound, one sign */
+        break;
+    }
+    return c;
+}
+
+verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order) {
+    return (verdict_context_t){.two_signed = order->min < 0.0 && order->max > 0.0,
+                               .chance = 1.0 / neighbourhood(field->ny, field->nx)};
+}
+
+static void because(char reason[200], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void because(char reason[200], const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, 200, format, arguments);
+    va_end(arguments);
+}
+
+void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, char reason[200]) {
+    double rms = sqrt(o->temporal_std * o->temporal_std + o->static_std * o->static_std);
+    double scale = c->scale > 0.0 ? c->scale : fmax(o->mean_activity, rms);
+    double share = o->temporal_std > 0.0 ? o->global_std / o->temporal_std : 0.0;
+    double moran = (o->moran - c->chance) / (1.0 - c->chance);
+    bool coherent = moran >= 0.2 || o->spatial_contrast >= 20.0;
+    bool incoherent = moran <= 0.1 && o->spatial_contrast < 10.0;
+    double index = o->oscillation_index;
+
+    if (c->two_signed && o->global_synchrony >= 0.5 && o->mean_activity > 3.0 * c->noise &&
+        o->mean_activity > 0.01 * scale && o->temporal_std < o->mean_activity / 3.0) {
+        *regime = REGIME_SYNCHRONOUS;
+        because(reason, "rates share one sign (global synchrony %.2f) and hold it",
+                o->global_synchrony);
+    } else if (rms <= 3.0 * c->noise || rms <= 0.01 * scale) {
+        *regime = REGIME_ASYNCHRONOUS;
+        because(reason, "rates stray from their mean by %.3g, %s", rms,
+                rms <= 3.0 * c->noise ? "no more than the noise drives them" : "next to nothing");
+    } else if (rms <= 10.0 * c->noise && incoherent && index < 0.35) {
+        *regime = REGIME_ASYNCHRONOUS;
+        because(reason, "independent fluctuations (std %.3g) of the noise's order", rms);
+    } else if (c->noise > 0.0 && rms <= 0.1 * scale) {
+        *regime = REGIME_UNDECIDED;
+        because(reason,
+                "fluctuations (std %.3g) exceed the noise, but are small: amplified noise or a weak "
+                "pattern",
+                rms);
+    } else if (index >= 0.5 && share >= 0.5) {
+        *regime = REGIME_OSCILLATION;
+        because(reason, "all neurons swing together at %.1f Hz", o->frequency_hz);
+    } else if (index >= 0.5 && share < 0.35 && coherent && o->wavenumber > 0.0) {
+        *regime = REGIME_WAVE;
+        because(reason, "neighbours agree, the sheet does not, and it swings at %.1f Hz, |n| %.1f",
+                o->frequency_hz, o->wavenumber);
+    } else if (index < 0.35 && coherent && o->wavenumber > 0.0) {
+        *regime = REGIME_BUMP;
+        because(reason, "a spatial pattern, |n| %.1f, without a rhythm", o->wavenumber);
+    } else if (index < 0.35 && incoherent && share < 0.35 && o->temporal_std >= rms / 3.0) {
+        *regime = REGIME_CHAOS;
+        because(reason, "large irregular fluctuations (std %.3g), neither shared nor rhythmic",
+                o->temporal_std);
+    } else {
+        *regime = REGIME_UNDECIDED;
+        if (index >= 0.35 && index < 0.5)
+            because(reason, "oscillation index %.2f lies between a rhythm and none", index);
+        else if (index >= 0.5)
+            because(reason,
+                    "rhythmic, but neither shared by all (share %.2f) nor a clear spatial pattern "
+                    "(Moran %.2f)",
+                    share, o->moran);
+        else if (incoherent && share < 0.35)
+            because(reason, "disorder that hardly moves (temporal std %.3g of %.3g)",
+                    o->temporal_std, rms);
+        else
+            because(reason, "no rhythm, and no clear spatial pattern (Moran %.2f, share %.2f)",
+                    o->moran, share);
+    }
+}

@@ -1,0 +1,35 @@
+/* The regime named from what was seen, never from the prediction. */
+#ifndef BRISC_VERDICT_H
+#define BRISC_VERDICT_H
+
+#include "host/detect/order.h"
+
+/* What one has to know of the network, not of the theory, to read its rates. */
+typedef struct {
+    double noise;    /* std of r that its own noise gives an uncoupled neuron; 0 if there is none */
+    double scale;    /* a large rate: the gain's bound; 0 where it has none */
+    bool two_signed; /* whether the gain gives rates of both signs */
+    double chance;   /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
+} verdict_context_t;
+
+/* From the config's first population. */
+verdict_context_t verdict_context(const config_t *config);
+/* For measured data, of which nothing is known but the field: no noise level, no bound. */
+verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order);
+
+/* With A = rms deviation of r from its mean over time and neurons, C = global_std / temporal_std,
+ * O = oscillation index, S = Moran's index beyond chance, in this order:
+ *   synchronous    two-signed rates of mostly one sign: global synchrony >= 0.5, activity above the
+ *                  noise, and no global oscillation (temporal_std < activity / 3)
+ *   asynchronous   A <= 3 noise, or A <= 1 % of the scale; or S and O both low with A <= 10 noise
+ *   (undecided     A <= 10 % of the scale where noise may be amplified)
+ *   oscillation    O >= 0.5 and C >= 0.5
+ *   wave           O >= 0.5, C < 0.35, S high, |n| > 0
+ *   bump           O < 0.35, S high, |n| > 0
+ *   chaos          O < 0.35, S low, C < 0.35, temporal_std >= A / 3 (it moves: not frozen disorder)
+ * S is high from 0.2 (or where the spatial spectrum's peak is 20 times its mean: patterns finer
+ * than the neighbourhood), low to 0.1. Everything else is undecided; `reason` says why. */
+void verdict(const order_t *order, const verdict_context_t *context, regime_t *regime,
+             char reason[200]);
+
+#endif
