@@ -5,22 +5,18 @@
 
 enum { SET_MARKER = 0, ORIGIN_SHOWN = 160, FOUND_SHOWN = 60 }; /* marks nodes that --set made */
 
-static struct fy_node *lookup(struct fy_node *map, const char *name, size_t length,
-                              struct fy_node **key) {
-    struct fy_node_pair *pair;
+static struct fy_node_pair *lookup(struct fy_node *map, const char *name, size_t length) {
+    struct fy_node_pair *pair = NULL;
     if (!map || !fy_node_is_mapping(map))
         return NULL;
     for (void *at = NULL; (pair = fy_node_mapping_iterate(map, &at));) {
-        struct fy_node *node = fy_node_pair_key(pair);
+        struct fy_node *key = fy_node_pair_key(pair);
         size_t n = 0;
-        const char *text = node && fy_node_is_scalar(node) ? fy_node_get_scalar(node, &n) : NULL;
-        if (!text || n != length || memcmp(text, name, n) != 0)
-            continue;
-        if (key)
-            *key = node;
-        return fy_node_pair_value(pair);
+        const char *text = key && fy_node_is_scalar(key) ? fy_node_get_scalar(key, &n) : NULL;
+        if (text && n == length && memcmp(text, name, n) == 0)
+            break;
     }
-    return NULL;
+    return pair;
 }
 
 /* Follows the path as far as it exists; *rest is what remains of it. */
@@ -31,11 +27,12 @@ static struct fy_node *follow(struct fy_document *document, const char *path, co
     *by_override = false;
     while (*path) {
         size_t n = strcspn(path, ".");
-        struct fy_node *below = lookup(node, path, n, last_key);
-        if (!below)
+        struct fy_node_pair *pair = lookup(node, path, n);
+        if (!pair)
             break;
-        node = below;
-        *by_override |= fy_node_is_marker_set(node, SET_MARKER);
+        *last_key = fy_node_pair_key(pair);
+        node = fy_node_pair_value(pair);
+        *by_override |= node && fy_node_is_marker_set(node, SET_MARKER);
         path += n + (path[n] == '.');
     }
     *rest = path;
@@ -50,22 +47,22 @@ struct fy_node *config_source_find(const config_source_t *source, const char *pa
     return *rest ? NULL : node;
 }
 
-/* Whether one path is the other or a section above it. */
-static bool related(const char *a, size_t n, const char *b) {
-    size_t m = strlen(b), shorter = n < m ? n : m;
-    return strncmp(a, b, shorter) == 0 && (n == m || (n < m ? b[n] : a[m]) == '.');
+/* Whether one path, of length n or m, is the other or a section above it. */
+static bool related(const char *a, size_t n, const char *b, size_t m) {
+    return strncmp(a, b, n < m ? n : m) == 0 && (n == m || (n < m ? b[n] : a[m]) == '.');
 }
 
 const char *config_source_where(const config_source_t *source, const char *path,
                                 char where[WHERE_SIZE]) {
-    const char *rest;
+    const char *rest = path;
     struct fy_node *key = NULL;
     bool by_override = false;
     if (source->document)
         follow(source->document, path, &rest, &key, &by_override);
+    size_t known = (size_t)(rest - path) - (*rest && rest > path); /* without the dot */
     for (size_t i = source->n_overrides; by_override && i-- > 0;) {
         const char *text = source->overrides[i];
-        if (related(text, strcspn(text, "="), path)) {
+        if (related(text, strcspn(text, "="), path, known)) {
             snprintf(where, WHERE_SIZE, "--set %.*s", ORIGIN_SHOWN, text);
             return where;
         }
@@ -151,45 +148,6 @@ static struct fy_node *find_alias(struct fy_node *node) {
     return found;
 }
 
-/* Sets path to the YAML value `text`, making the sections above it; replaces what was there. */
-static bool document_set(struct fy_document *document, const char *path, const char *text) {
-    struct fy_node *map = fy_document_root(document);
-    for (;;) {
-        size_t n = strcspn(path, ".");
-        struct fy_node_pair *pair = NULL, *p;
-        for (void *at = NULL; (p = fy_node_mapping_iterate(map, &at));) {
-            size_t length = 0;
-            struct fy_node *key = fy_node_pair_key(p);
-            const char *name = key ? fy_node_get_scalar(key, &length) : NULL;
-            if (name && length == n && memcmp(name, path, n) == 0)
-                pair = p;
-        }
-        bool last = !path[n];
-        struct fy_node *value = pair ? fy_node_pair_value(pair) : NULL;
-        if (last || config_source_is_null(value)) {
-            if (!last)
-                value = fy_node_create_mapping(document);
-            else if (text[strspn(text, " \t\n")])
-                value = fy_node_build_from_string(document, text, FY_NT); /* borrows the text */
-            else
-                value = fy_node_create_scalar(document, "", 0);
-            if (!value)
-                return false;
-            fy_node_set_marker(value, SET_MARKER);
-            struct fy_node *key = pair ? NULL : fy_node_create_scalar_copy(document, path, n);
-            if (pair ? fy_node_pair_set_value(pair, value)
-                     : !key || fy_node_mapping_append(map, key, value))
-                return false;
-        }
-        if (last)
-            return true;
-        if (!fy_node_is_mapping(value))
-            return false;
-        map = value;
-        path += n + 1;
-    }
-}
-
 /* The first message of the YAML parser. */
 static status_t syntax_failure(const config_source_t *source, const char *where, int add_line) {
     void *at = NULL;
@@ -199,6 +157,37 @@ static status_t syntax_failure(const config_source_t *source, const char *where,
         FAIL(STATUS_USAGE, "%s:%d: not valid YAML: %s (column %d)", where, error->line, reason,
              error->column);
     FAIL(STATUS_USAGE, "%s: not valid YAML: %s", where, reason);
+}
+
+/* Sets path to the YAML value `text`, making the sections above it; replaces what was there. */
+static status_t set_value(const config_source_t *source, const char *path, const char *text,
+                          const char *where) {
+    struct fy_document *document = source->document;
+    struct fy_node *map = fy_document_root(document);
+    while (fy_node_is_mapping(map)) { /* a section that is none is refused later, where it stands */
+        size_t n = strcspn(path, ".");
+        bool last = !path[n];
+        struct fy_node_pair *pair = lookup(map, path, n);
+        struct fy_node *value = pair ? fy_node_pair_value(pair) : NULL;
+        if (last || config_source_is_null(value)) {
+            struct fy_node *key = pair ? NULL : fy_node_create_scalar_copy(document, path, n);
+            value = last ? fy_node_build_from_string(document, text, FY_NT) /* borrows the text */
+                         : fy_node_create_mapping(document);
+            if (!value) {
+                fy_node_free(key);
+                return syntax_failure(source, where, 0);
+            }
+            fy_node_set_marker(value, SET_MARKER);
+            if (pair ? fy_node_pair_set_value(pair, value)
+                     : !key || fy_node_mapping_append(map, key, value))
+                FAIL(STATUS_FAILED, "%s: no memory to set it", where);
+        }
+        if (last)
+            break;
+        map = value;
+        path += n + 1;
+    }
+    return STATUS_OK;
 }
 
 /* Removes the keys that are stored where the key just set is: out_degree for in_degree. */
@@ -211,36 +200,33 @@ static void remove_alternatives(const config_source_t *source, const char *path,
         if (p == param || p->scope != param->scope || p->offset != param->offset)
             continue;
         snprintf(other, sizeof other, "%.*s", (int)(dot - path), path);
-        struct fy_node *section = config_source_find(source, other), *key = NULL;
+        struct fy_node *section = config_source_find(source, other);
         const char *name = strrchr(p->path, '.') + 1;
-        if (lookup(section, name, strlen(name), &key))
-            fy_node_free(fy_node_mapping_remove_by_key(section, key));
+        struct fy_node_pair *pair = lookup(section, name, strlen(name));
+        if (pair)
+            fy_node_free(fy_node_mapping_remove_by_key(section, fy_node_pair_key(pair)));
     }
 }
 
 static status_t apply_override(config_source_t *source, const char *text) {
-    char path[PATH_SIZE], nearest[PATH_SIZE];
-    const char *equals = strchr(text, '=');
+    char path[PATH_SIZE], nearest[PATH_SIZE], where[WHERE_SIZE];
+    const char *equals = strchr(text, '='), *value = equals ? equals + 1 : "";
     bool section;
-    if (!equals || equals == text || (size_t)(equals - text) >= sizeof path)
-        FAIL(STATUS_USAGE, "--set %.160s: expected key.path=value, such as simulation.dt=0.1",
-             text);
-    if (foreign_line(text))
-        FAIL(STATUS_USAGE, "--set %.*s: the value is not UTF-8 text", (int)(equals - text), text);
+    snprintf(where, sizeof where, "--set %.*s", ORIGIN_SHOWN, text);
+    if (foreign_line(text) || strpbrk(text, "\r\n"))
+        FAIL(STATUS_USAGE, "--set: expected one line of UTF-8 text");
+    if (!equals || equals == text || equals - text >= PATH_SIZE)
+        FAIL(STATUS_USAGE, "%s: expected key.path=value, such as simulation.dt=0.1", where);
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
     const param_t *param = param_find(path, &section);
     if (!param && !section) {
         param_nearest(path, nearest);
-        FAIL(STATUS_USAGE, "--set %.160s: %s: unknown key; nearest known key: %s", text, path,
-             nearest);
+        FAIL(STATUS_USAGE, "%s: %s: unknown key; nearest known key: %s", where, path, nearest);
     }
-    if (!document_set(source->document, path, equals + 1)) {
-        char where[WHERE_SIZE];
-        snprintf(where, sizeof where, "--set %.160s", text);
-        return syntax_failure(source, where, 0);
-    }
-    if (find_alias(config_source_find(source, path)))
-        FAIL(STATUS_USAGE, "--set %.160s: YAML aliases (*name) are not supported here", text);
+    TRY(set_value(source, path, value[strspn(value, " \t")] ? value : "~", where));
+    struct fy_node *node = config_source_find(source, path);
+    if (node && find_alias(node))
+        FAIL(STATUS_USAGE, "%s: YAML aliases (*name) are not supported", where);
     if (param)
         remove_alternatives(source, path, param);
     return STATUS_OK;
@@ -275,6 +261,7 @@ status_t config_source_open(const char *text, const char *origin, const char *co
 
     struct fy_diag_cfg diag_cfg;
     fy_diag_cfg_default(&diag_cfg);
+    diag_cfg.fp = NULL; /* not even its internal errors go to stderr */
     source->diagnostics = fy_diag_create(&diag_cfg);
     if (!source->diagnostics)
         FAIL(STATUS_FAILED, "%s: no memory to parse it", origin);
