@@ -11,7 +11,7 @@ typedef struct {
     size_t frames, ny, nx; /* frames from the onset on */
     double frame_ms;       /* time between frames */
     void *context;
-    /* out[frame][y][x], C order, n_frames * n_rows * nx floats. */
+    /* out[frame][y][x], C order, n_frames * n_rows * nx floats. Called by one thread at a time. */
     status_t (*read)(void *context, size_t first_frame, size_t n_frames, size_t first_row,
                      size_t n_rows, float *out);
 } field_t;
@@ -35,6 +35,17 @@ typedef struct {
     double global_std;   /* std over time of the population mean */
 } order_t;
 
+/* Two reads of the field, by frames and by sites. The result has the same bits for any number of
+ * threads. STATUS_FAILED where a frame holds NaN or infinity (names the frame). */
 status_t order_compute(const field_t *field, order_t *order);
+
+/* One order parameter as files, JSON and the terminal name it. */
+typedef struct {
+    const char *name, *unit, *long_name;
+    size_t offset; /* in order_t */
+} order_parameter_t;
+
+const order_parameter_t *order_each(size_t i); /* NULL after the last */
+double order_value(const order_t *order, const order_parameter_t *parameter);
 
 #endif

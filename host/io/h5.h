@@ -1,25 +1,39 @@
 /* HDF5 files that are also netCDF-4 files. A dataset is written with its unit and description or
- * not at all; every failure names the file, the object and the reason. */
+ * not at all; every failure names the file, the object and the reason. HDF5 is not thread-safe:
+ * one thread at a time may be in here. */
 #ifndef BRISC_H5_H
 #define BRISC_H5_H
 
+#define H5_USE_110_API /* the same calls in HDF5 1.12 and 1.14 */
 #include <hdf5.h>
 
 #include "kernels/status.h"
 
 typedef struct h5_file h5_file_t;
 
-/* Refuses an existing file unless `force` (STATUS_USAGE); the file is created as PATH itself. */
+/* A new file grows under a temporary name beside PATH until h5_commit gives it its own; h5_close
+ * before that removes it, so that a failure leaves what was there before. An existing PATH is
+ * refused unless `force`; so is a place that cannot be written (both STATUS_USAGE). */
 status_t h5_create(const char *path, int force, h5_file_t **file);
+status_t h5_commit(h5_file_t *file); /* flushes; PATH is complete and readable from now on */
 status_t h5_open(const char *path, int writable, h5_file_t **file);
-status_t h5_close(h5_file_t *file); /* flushes; frees even where it fails */
+status_t h5_flush(h5_file_t *file);
+status_t h5_close(h5_file_t *file); /* flushes; frees even where it fails; NULL is fine */
 const char *h5_path(const h5_file_t *file);
 hid_t h5_id(const h5_file_t *file);
 
-/* Attributes of the object at `object` ("/" is the root). Strings are UTF-8. */
+/* Takes `bytes` of disk space (and a little for metadata) at the file's end, or fails before HDF5
+ * has changed anything: HDF5 1.10 cannot close a file that it could not extend, and leaves it
+ * unreadable. Every function below that adds to a file calls it. */
+status_t h5_reserve(h5_file_t *file, size_t bytes, const char *object);
+
+/* Attributes of the object at `object` ("/" is the root); an existing one is replaced. Strings are
+ * UTF-8 of variable length, which every reader gives as text. Reading one fails where it is
+ * missing or of another kind. The text read is the caller's to free. */
 status_t h5_attribute_text(h5_file_t *file, const char *object, const char *name, const char *text);
 status_t h5_attribute_double(h5_file_t *file, const char *object, const char *name, double value);
 status_t h5_attribute_int(h5_file_t *file, const char *object, const char *name, int64_t value);
+status_t h5_attribute_uint(h5_file_t *file, const char *object, const char *name, uint64_t value);
 status_t h5_read_attribute_text(h5_file_t *file, const char *object, const char *name, char **text);
 status_t h5_read_attribute_double(h5_file_t *file, const char *object, const char *name,
                                   double *value);
@@ -34,17 +48,29 @@ status_t h5_coordinate(h5_file_t *file, const char *path, size_t n, const double
 
 /* A variable over existing coordinates (their paths; rank = number of them; rank 0 is a scalar).
  * `type` is a memory type, H5T_NATIVE_FLOAT, H5T_NATIVE_DOUBLE, H5T_NATIVE_INT64, ... `data` may
- * be NULL: contiguous, allocated early, filled with NaN (floats) or 0: frames are written later
+ * be NULL: contiguous, allocated early, filled with NaN (floats) or 0: values are written later
  * without any change of metadata, and a full disk shows before the first step. */
 status_t h5_variable(h5_file_t *file, const char *path, hid_t type, int rank,
                      const char *const *coordinates, const void *data, const char *units,
                      const char *long_name);
 
+/* All values of an existing variable, as `type`. */
+status_t h5_write(h5_file_t *file, const char *path, hid_t type, const void *values);
+status_t h5_read(h5_file_t *file, const char *path, hid_t type, void *values);
 /* Frame `index` along the first dimension of a rank-3 float variable: [ny][nx]. */
 status_t h5_write_frame(h5_file_t *file, const char *path, size_t index, const float *frame);
-/* Block of a rank-3 float variable: out[n_frames][n_rows][nx]. */
+/* Block of a rank-3 variable of any number type: out[n_frames][n_rows][nx]. */
 status_t h5_read_block(h5_file_t *file, const char *path, size_t first_frame, size_t n_frames,
                        size_t first_row, size_t n_rows, float *out);
+
+/* Fails where `path` is not a variable of numbers with at most 4 dimensions. */
 status_t h5_dimensions(h5_file_t *file, const char *path, int *rank, size_t dimensions[4]);
+/* Path of the coordinate of a variable's dimension (the first scale attached), at most `size`
+ * characters; "" where there is none. */
+status_t h5_dimension_coordinate(h5_file_t *file, const char *path, int dimension, char *coordinate,
+                                 size_t size);
+/* Paths of all variables of numbers with `rank` dimensions, in the order of their creation where
+ * the file keeps it, else by name; in one block, ended by NULL, the caller's to free. */
+status_t h5_variables(h5_file_t *file, int rank, char ***paths);
 
 #endif

@@ -1,0 +1,20 @@
+/* 0-dimensional persistent homology of a frame: how many separate basins, and how deep. */
+#ifndef BRISC_PERSISTENCE_H
+#define BRISC_PERSISTENCE_H
+
+#include <stddef.h>
+
+#include "kernels/status.h"
+
+/* Sum of the lifetimes of the connected components of the sublevel sets {v <= level} as the level
+ * rises, on the torus with 4 neighbours a site: of two components that meet, the one with the
+ * higher minimum dies (elder rule); the last one lives from the least to the largest value.
+ * Lifetimes under 2 % of the range are dropped. values[ny][nx]. Source: Edelsbrunner & Harer,
+ * Computational Topology (2010), VII.1. */
+status_t persistence_sublevel(const double *values, size_t ny, size_t nx, double *sum);
+
+/* The same of a frame r[ny][nx] after z-scoring over space and a periodic mean filter over 20 x 20
+ * sites (the whole axis where it is shorter). 0 for a constant frame. */
+status_t persistence_frame(const float *r, size_t ny, size_t nx, double *sum);
+
+#endif

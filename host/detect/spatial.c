@@ -1,0 +1,253 @@
+#include <fftw3.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/detect/passes.h"
+#include "host/detect/persistence.h"
+
+enum { NEIGHBOURHOOD = 11, PERSISTENCE_FRAMES = 50, CHUNK_MAX = 64 };
+
+/* What one frame gives; summed over frames in their order. */
+typedef struct {
+    double mean, mean_abs, variance, min, max;
+    double local_synchrony, global_synchrony, moran, persistence;
+    bool finite, memory;
+} measures_t;
+
+/* One frame's working space: the frame, its deviation from its mean (rows padded for the in-place
+ * transform, then the transform), column sums. */
+typedef struct {
+    size_t ny, nx, padded;
+    const float *r;
+    double *c;      /* [ny][padded] */
+    double *column; /* 3 x [nx + NEIGHBOURHOOD] and 3 x [nx] */
+} work_t;
+
+static double ratio(double a, double b) {
+    return b > 0.0 ? a / b : 0.0;
+}
+
+/* Moments; c = r - mean. Differences from the first site make a uniform frame's c exactly 0. */
+static void moments(const work_t *w, measures_t *m) {
+    size_t n = w->ny * w->nx;
+    double first = (double)w->r[0], sum = 0.0, sum_abs = 0.0, squares = 0.0;
+    m->min = m->max = first;
+    m->finite = true;
+    for (size_t i = 0; i < n; i++) {
+        double r = (double)w->r[i];
+        m->finite = m->finite && isfinite(r);
+        sum += r - first;
+        sum_abs += fabs(r);
+        m->min = r < m->min ? r : m->min;
+        m->max = r > m->max ? r : m->max;
+    }
+    double offset = sum / (double)n;
+    for (size_t y = 0; y < w->ny; y++) {
+        for (size_t x = 0; x < w->nx; x++) {
+            double c = (double)w->r[y * w->nx + x] - first - offset;
+            w->c[y * w->padded + x] = c;
+            squares += c * c;
+        }
+    }
+    m->mean = first + offset;
+    m->mean_abs = sum_abs / (double)n;
+    m->variance = squares / (double)n;
+    m->global_synchrony = ratio(fabs(m->mean), m->mean_abs);
+}
+
+/* out[x] = sum of column[x .. x + window), column extended periodically around `before` sites. */
+static void sum_row(double *column, size_t nx, size_t window, double *out) {
+    size_t before = window / 2;
+    memmove(column + before, column, nx * sizeof *column);
+    for (size_t k = 0; k < before; k++)
+        column[k] = column[before + nx - before + k];
+    for (size_t k = before + nx; k < nx + window - 1; k++)
+        column[k] = column[k - nx];
+    memset(out, 0, nx * sizeof *out);
+    for (size_t k = 0; k < window; k++)
+        for (size_t x = 0; x < nx; x++)
+            out[x] += column[x + k];
+}
+
+/* Local synchrony and Moran's index: sums of r, |r| and c over the sites' neighbourhoods, each
+ * added up afresh, so that a silent neighbourhood sums to exactly 0. */
+static void neighbourhoods(const work_t *w, measures_t *m) {
+    size_t ny = w->ny, nx = w->nx;
+    size_t window_y = ny < NEIGHBOURHOOD ? ny : NEIGHBOURHOOD;
+    size_t window_x = nx < NEIGHBOURHOOD ? nx : NEIGHBOURHOOD;
+    double *column[3], *box[3], synchrony = 0.0, product = 0.0;
+    for (int k = 0; k < 3; k++) {
+        column[k] = w->column + (size_t)k * (nx + NEIGHBOURHOOD);
+        box[k] = w->column + 3 * (nx + NEIGHBOURHOOD) + (size_t)k * nx;
+    }
+    for (size_t y = 0; y < ny; y++) {
+        memset(w->column, 0, 3 * (nx + NEIGHBOURHOOD) * sizeof *w->column);
+        for (size_t k = 0; k < window_y; k++) {
+            size_t row = (y + ny - window_y / 2 + k) % ny;
+            const float *r = w->r + row * nx;
+            const double *c = w->c + row * w->padded;
+            for (size_t x = 0; x < nx; x++) {
+                column[0][x] += (double)r[x];
+                column[1][x] += fabs((double)r[x]);
+                column[2][x] += c[x];
+            }
+        }
+        for (int k = 0; k < 3; k++)
+            sum_row(column[k], nx, window_x, box[k]);
+        const double *c = w->c + y * w->padded;
+        for (size_t x = 0; x < nx; x++) {
+            synchrony += ratio(fabs(box[0][x]), box[1][x]);
+            product += c[x] * box[2][x];
+        }
+    }
+    double sites = (double)(ny * nx);
+    m->local_synchrony = synchrony / sites;
+    m->moran = ratio(product, (double)(window_y * window_x) * m->variance * sites);
+}
+
+static void measure(const work_t *w, fftw_plan plan, bool with_persistence, measures_t *m) {
+    *m = (measures_t){.memory = true};
+    moments(w, m);
+    if (!m->finite)
+        return;
+    neighbourhoods(w, m);
+    if (with_persistence)
+        m->memory = persistence_frame(w->r, w->ny, w->nx, &m->persistence) == STATUS_OK;
+    fftw_execute_dft_r2c(plan, w->c, (fftw_complex *)w->c);
+}
+
+/* Frames with persistence: PERSISTENCE_FRAMES of them (all if there are fewer), evenly spaced. */
+static bool has_persistence(size_t frame, size_t frames) {
+    size_t n = frames < PERSISTENCE_FRAMES ? frames : PERSISTENCE_FRAMES;
+    size_t k = (frame * n + frames - 1) / frames; /* the first k whose frame is not before */
+    return k < n && k * frames / n == frame;
+}
+
+/* |n| at the peak of amplitude[ny][nx/2+1], n = 0 included (its value in amplitude[0]). */
+static double peak_wavenumber(const double *amplitude, size_t ny, size_t nx) {
+    size_t bins = nx / 2 + 1, peak = 0;
+    for (size_t i = 1; i < ny * bins; i++)
+        if (amplitude[i] > amplitude[peak])
+            peak = i;
+    size_t row = peak / bins;
+    return hypot((double)(peak % bins), (double)(row <= ny / 2 ? row : ny - row));
+}
+
+typedef struct {
+    size_t frames, chunk;
+    measures_t *measures; /* [frames] */
+    float *buffer;        /* [chunk][ny][nx] */
+    double *c;            /* [chunk][ny][padded] */
+    double *columns;      /* [chunk][6 (nx + NEIGHBOURHOOD)] */
+    double *amplitude;    /* [ny][nx/2+1], summed over frames */
+    fftw_plan plan;
+} pass_t;
+
+static void pass_destroy(pass_t *pass) {
+    free(pass->measures);
+    free(pass->buffer);
+    fftw_free(pass->c);
+    free(pass->columns);
+    free(pass->amplitude);
+    if (pass->plan != NULL)
+        fftw_destroy_plan(pass->plan);
+}
+
+static status_t pass_create(const field_t *field, pass_t *pass) {
+    size_t ny = field->ny, nx = field->nx, padded = 2 * (nx / 2 + 1);
+    size_t chunk = ORDER_BUFFER_BYTES / (ny * padded * sizeof(double));
+    chunk = chunk < 1 ? 1 : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
+    *pass = (pass_t){.frames = field->frames, .chunk = chunk};
+    pass->measures = calloc(field->frames, sizeof *pass->measures);
+    pass->buffer = malloc(chunk * ny * nx * sizeof *pass->buffer);
+    pass->c = fftw_alloc_real(chunk * ny * padded);
+    pass->columns = malloc(chunk * 6 * (nx + NEIGHBOURHOOD) * sizeof *pass->columns);
+    pass->amplitude = calloc(ny * (nx / 2 + 1), sizeof *pass->amplitude);
+    if (pass->measures == NULL || pass->buffer == NULL || pass->c == NULL ||
+        pass->columns == NULL || pass->amplitude == NULL)
+        FAIL(STATUS_FAILED, "order parameters: no memory for frames of %zu x %zu sites", ny, nx);
+    pass->plan = fftw_plan_dft_r2c_2d((int)ny, (int)nx, pass->c, (fftw_complex *)pass->c,
+                                      FFTW_ESTIMATE | FFTW_UNALIGNED);
+    if (pass->plan == NULL)
+        FAIL(STATUS_FAILED, "order parameters: no transform of %zu x %zu sites", ny, nx);
+    return STATUS_OK;
+}
+
+static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) {
+    size_t ny = field->ny, nx = field->nx, bins = nx / 2 + 1, padded = 2 * bins;
+    size_t n = field->frames - first < pass->chunk ? field->frames - first : pass->chunk;
+    TRY(field->read(field->context, first, n, 0, ny, pass->buffer));
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < n; i++) {
+        work_t w = {ny,
+                    nx,
+                    padded,
+                    pass->buffer + i * ny * nx,
+                    pass->c + i * ny * padded,
+                    pass->columns + i * 6 * (nx + NEIGHBOURHOOD)};
+        measure(&w, pass->plan, has_persistence(first + i, field->frames),
+                &pass->measures[first + i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!pass->measures[first + i].finite)
+            FAIL(STATUS_FAILED,
+                 "frame %zu from the onset holds a value that is not a number or "
+                 "infinite: order parameters need complete frames",
+                 first + i);
+        if (!pass->measures[first + i].memory)
+            FAIL(STATUS_FAILED, "order parameters: no memory for persistence");
+    }
+#pragma omp parallel for schedule(static)
+    for (size_t bin = 0; bin < ny * bins; bin++)
+        for (size_t i = 0; i < n; i++) {
+            const double *z = pass->c + (i * ny * bins + bin) * 2;
+            pass->amplitude[bin] += sqrt(z[0] * z[0] + z[1] * z[1]);
+        }
+    return STATUS_OK;
+}
+
+/* Means over frames; spatial spectrum's n = 0 from the frames' means, less their mean where the
+ * field never changes sign. */
+static void average(const field_t *field, const pass_t *pass, order_t *order) {
+    double frames = (double)pass->frames, sites = (double)(field->ny * field->nx);
+    double variance = 0.0, global_variance = 0.0, persistence = 0.0, uniform = 0.0;
+    order->min = pass->measures[0].min;
+    order->max = pass->measures[0].max;
+    for (size_t t = 0; t < pass->frames; t++) {
+        const measures_t *m = &pass->measures[t];
+        order->mean += m->mean / frames;
+        order->mean_activity += m->mean_abs / frames;
+        order->local_synchrony += m->local_synchrony / frames;
+        order->global_synchrony += m->global_synchrony / frames;
+        order->moran += m->moran / frames;
+        order->min = m->min < order->min ? m->min : order->min;
+        order->max = m->max > order->max ? m->max : order->max;
+        variance += m->variance / frames;
+        persistence += m->persistence;
+    }
+    bool one_sign = order->min >= 0.0 || order->max <= 0.0;
+    for (size_t t = 0; t < pass->frames; t++) {
+        double mean = pass->measures[t].mean, deviation = mean - order->mean;
+        global_variance += deviation * deviation / frames;
+        uniform += sites * fabs(one_sign ? deviation : mean);
+    }
+    pass->amplitude[0] = uniform;
+    order->spatial_std = sqrt(variance);
+    order->global_std = sqrt(global_variance);
+    order->persistence =
+        persistence / (frames < PERSISTENCE_FRAMES ? frames : (double)PERSISTENCE_FRAMES);
+    order->wavenumber = peak_wavenumber(pass->amplitude, field->ny, field->nx);
+}
+
+status_t order_spatial_pass(const field_t *field, order_t *order) {
+    pass_t pass;
+    status_t status = pass_create(field, &pass);
+    for (size_t first = 0; status == STATUS_OK && first < field->frames; first += pass.chunk)
+        status = measure_chunk(field, &pass, first);
+    if (status == STATUS_OK)
+        average(field, &pass, order);
+    pass_destroy(&pass);
+    return status;
+}

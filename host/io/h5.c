@@ -1,0 +1,231 @@
+#define _GNU_SOURCE /* fallocate, asprintf */
+#include "host/io/h5.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/io/h5_internal.h"
+
+/* Room for the metadata of one call: headers, attributes, dimension scales, a long text's heap. */
+enum { METADATA_BYTES = 1 << 16 };
+
+struct h5_file {
+    hid_t id;
+    char *path, *temporary; /* temporary: NULL once committed */
+    bool force, writable;
+};
+
+const char *h5_path(const h5_file_t *file) {
+    return file->path;
+}
+hid_t h5_id(const h5_file_t *file) {
+    return file->id;
+}
+
+static _Thread_local char last_reason[300];
+
+const char *h5_reason(void) {
+    return last_reason;
+}
+
+static herr_t take_innermost(unsigned depth, const H5E_error2_t *error, void *unused) {
+    (void)unused;
+    if (depth == 0)
+        snprintf(last_reason, sizeof last_reason, "%s", error->desc);
+    return 0;
+}
+
+static herr_t take_reason(hid_t stack, void *unused) {
+    const char before[] = "error message = '";
+    (void)unused;
+    H5Ewalk2(stack, H5E_WALK_UPWARD, take_innermost, NULL);
+    char *system = strstr(last_reason, before);
+    if (system != NULL) {
+        system += strlen(before);
+        memmove(last_reason, system, strlen(system) + 1);
+        last_reason[strcspn(last_reason, "'")] = '\0';
+    }
+    return 0;
+}
+
+void h5_quiet(void) {
+    H5dont_atexit(); /* HDF5's clean-up at exit crashes after a failed close */
+    H5Eset_auto2(H5E_DEFAULT, take_reason, NULL);
+}
+
+/* Raw data go straight to the system (no sieve buffer), so that kill -9 loses no written frame. */
+static hid_t access_properties(void) {
+    hid_t properties = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_sieve_buf_size(properties, 0);
+    H5Pset_fclose_degree(properties, H5F_CLOSE_STRONG);
+    return properties;
+}
+
+static int descriptor(const h5_file_t *file) {
+    int *fd = NULL;
+    return H5Fget_vfd_handle(file->id, H5P_DEFAULT, (void **)&fd) < 0 ? -1 : *fd;
+}
+
+/* HDF5 locks a file that it writes against readers too; ours are complete on disk, so readers may
+ * come, and only a second writer is kept out. Filesystems without locks are left as they are. */
+static void admit_readers(const h5_file_t *file) {
+    (void)flock(descriptor(file), LOCK_SH);
+}
+
+static void file_free(h5_file_t *file) {
+    free(file->temporary);
+    free(file->path);
+    free(file);
+}
+
+/* Creates the temporary file, so that the system says why it cannot be. */
+static status_t touch(const h5_file_t *file) {
+    int fd = open(file->temporary, O_CREAT | O_TRUNC | O_WRONLY, 0666);
+    if (fd < 0)
+        FAIL(STATUS_USAGE, "%s: cannot be created: %s; give a place that can be written with -o",
+             file->path, strerror(errno));
+    close(fd);
+    return STATUS_OK;
+}
+
+status_t h5_create(const char *path, int force, h5_file_t **result) {
+    h5_quiet();
+    *result = NULL;
+    struct stat existing;
+    if (stat(path, &existing) == 0) {
+        if (!S_ISREG(existing.st_mode))
+            FAIL(STATUS_USAGE, "%s: is not a regular file; give a file's name with -o", path);
+        if (!force)
+            FAIL(STATUS_USAGE, "%s: exists; --force overwrites it, -o gives another name", path);
+    }
+    h5_file_t *file = calloc(1, sizeof *file);
+    if (file == NULL)
+        FAIL(STATUS_FAILED, "%s: no memory", path);
+    file->force = force;
+    file->writable = true;
+    file->path = strdup(path);
+    if (asprintf(&file->temporary, "%s.%ld.tmp", path, (long)getpid()) < 0)
+        file->temporary = NULL;
+    if (file->path == NULL || file->temporary == NULL) {
+        file_free(file);
+        FAIL(STATUS_FAILED, "%s: no memory", path);
+    }
+    status_t status = touch(file);
+    if (status != STATUS_OK) {
+        file_free(file);
+        return status;
+    }
+    hid_t access = access_properties(), creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+    H5Pset_obj_track_times(creation, 0);
+    file->id = H5Fcreate(file->temporary, H5F_ACC_TRUNC, creation, access);
+    H5Pclose(creation);
+    H5Pclose(access);
+    if (file->id < 0) {
+        unlink(file->temporary);
+        file_free(file);
+        FAIL(STATUS_FAILED, "%s: cannot be created: %s", path, h5_reason());
+    }
+    *result = file;
+    return STATUS_OK;
+}
+
+status_t h5_open(const char *path, int writable, h5_file_t **result) {
+    h5_quiet();
+    *result = NULL;
+    if (access(path, writable ? R_OK | W_OK : R_OK) != 0)
+        FAIL(STATUS_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
+    hid_t properties = access_properties();
+    hid_t id = H5Fopen(path, writable ? H5F_ACC_RDWR : H5F_ACC_RDONLY, properties);
+    H5Pclose(properties);
+    if (id < 0) {
+        if (strcmp(h5_reason(), strerror(EAGAIN)) == 0)
+            FAIL(STATUS_USAGE, "%s: another program is writing it; wait for that to end", path);
+        FAIL(STATUS_USAGE, "%s: is not a readable HDF5 file: %s", path, h5_reason());
+    }
+    h5_file_t *file = calloc(1, sizeof *file);
+    if (file == NULL || (file->path = strdup(path)) == NULL) {
+        H5Fclose(id);
+        free(file);
+        FAIL(STATUS_FAILED, "%s: no memory", path);
+    }
+    file->id = id;
+    file->writable = writable;
+    if (writable)
+        admit_readers(file);
+    *result = file;
+    return STATUS_OK;
+}
+
+status_t h5_reserve(h5_file_t *file, size_t bytes, const char *object) {
+    hsize_t end = 0;
+    struct stat now;
+    int fd = descriptor(file);
+    if (fd < 0 || H5Fget_filesize(file->id, &end) < 0 || fstat(fd, &now) != 0)
+        H5_FAIL(file, "find the space for", object);
+    off_t needed = (off_t)(end + bytes + METADATA_BYTES);
+    if (now.st_size >= needed)
+        return STATUS_OK;
+    int failed;
+    while ((failed = fallocate(fd, 0, now.st_size, needed - now.st_size)) != 0 && errno == EINTR)
+        continue;
+    if (failed && errno != EOPNOTSUPP && errno != ENOSYS)
+        FAIL(STATUS_FAILED,
+             "%s: %s needs %zu bytes (%.3g GB) of disk: %s; free space there, name another place "
+             "with -o, or store fewer frames (output.every)",
+             file->path, object, bytes, (double)bytes / 1e9, strerror(errno));
+    return STATUS_OK;
+}
+
+status_t h5_flush(h5_file_t *file) {
+    hsize_t end = 0;
+    if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0 || H5Fget_filesize(file->id, &end) < 0)
+        H5_FAIL(file, "complete", "the file");
+    if (ftruncate(descriptor(file), (off_t)end) != 0) /* what h5_reserve took too much */
+        FAIL(STATUS_FAILED, "%s: cannot be cut to its size: %s", file->path, strerror(errno));
+    return STATUS_OK;
+}
+
+status_t h5_commit(h5_file_t *file) {
+    if (file->temporary == NULL)
+        return STATUS_OK;
+    TRY(h5_flush(file));
+    /* A hard link, unlike rename, never replaces a file that came into being meanwhile; rename
+     * serves filesystems without hard links. */
+    int failed = file->force ? -1 : link(file->temporary, file->path);
+    if (failed && !file->force && errno == EEXIST)
+        FAIL(STATUS_USAGE, "%s: exists; --force overwrites it, -o gives another name", file->path);
+    if (failed && rename(file->temporary, file->path) != 0)
+        FAIL(STATUS_FAILED, "%s: cannot be named: %s", file->path, strerror(errno));
+    if (!failed)
+        unlink(file->temporary);
+    free(file->temporary);
+    file->temporary = NULL;
+    admit_readers(file);
+    return STATUS_OK;
+}
+
+static status_t finish(h5_file_t *file) {
+    status_t flushed = file->writable && file->temporary == NULL ? h5_flush(file) : STATUS_OK;
+    bool closed = H5Fclose(file->id) >= 0;
+    if (flushed == STATUS_OK && !closed)
+        H5_FAIL(file, "close", "the file");
+    return flushed;
+}
+
+status_t h5_close(h5_file_t *file) {
+    if (file == NULL)
+        return STATUS_OK;
+    status_t status = finish(file);
+    if (file->temporary != NULL)
+        unlink(file->temporary);
+    file_free(file);
+    return status;
+}

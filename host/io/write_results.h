@@ -1,0 +1,20 @@
+/* The small groups written after a run: /prediction and /order. Written again, they replace what
+ * was there. */
+#ifndef BRISC_WRITE_RESULTS_H
+#define BRISC_WRITE_RESULTS_H
+
+#include <stdbool.h>
+
+#include "host/detect/order.h"
+#include "host/io/h5.h"
+#include "host/theory/theory.h"
+
+/* /prediction: the outliers over dimension `mode`, largest growth first (no such variables where
+ * there are none), the bulk's radii; attributes regime, followed. */
+status_t write_prediction(h5_file_t *file, const theory_t *theory);
+
+/* /order: every order parameter a scalar; attributes regime, reason, agrees (0 or 1). */
+status_t write_order(h5_file_t *file, const order_t *order, regime_t regime, const char *reason,
+                     bool agrees);
+
+#endif

@@ -1,0 +1,99 @@
+#define _GNU_SOURCE /* asprintf */
+#include "host/io/xdmf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_escaped(FILE *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        switch (*text) {
+        case '&':
+            fputs("&amp;", out);
+            break;
+        case '<':
+            fputs("&lt;", out);
+            break;
+        case '"':
+            fputs("&quot;", out);
+            break;
+        default:
+            fputc(*text, out);
+        }
+    }
+}
+
+/* Cells [ny][nx] of the unit sheet; XDMF gives slowest first: y, x. */
+static void put_series(FILE *out, const char *h5_name, const char *variable, const size_t size[3],
+                       const double *times_ms) {
+    size_t frames = size[0], ny = size[1], nx = size[2];
+    fprintf(out, "  <Grid Name=\"%s\" GridType=\"Collection\" CollectionType=\"Temporal\">\n",
+            variable);
+    for (size_t t = 0; t < frames; t++) {
+        fprintf(out,
+                "   <Grid Name=\"%s\" GridType=\"Uniform\"><Time Value=\"%.17g\"/>\n"
+                "    <Topology TopologyType=\"2DCoRectMesh\" Dimensions=\"%zu %zu\"/>\n"
+                "    <Geometry GeometryType=\"ORIGIN_DXDY\">"
+                "<DataItem Dimensions=\"2\" Format=\"XML\">0 0</DataItem>"
+                "<DataItem Dimensions=\"2\" Format=\"XML\">%.17g %.17g</DataItem></Geometry>\n"
+                "    <Attribute Name=\"%s\" AttributeType=\"Scalar\" Center=\"Cell\">"
+                "<DataItem ItemType=\"HyperSlab\" Type=\"HyperSlab\" Dimensions=\"1 %zu %zu\">"
+                "<DataItem Dimensions=\"3 3\" Format=\"XML\">%zu 0 0 1 1 1 1 %zu %zu</DataItem>"
+                "<DataItem Dimensions=\"%zu %zu %zu\" NumberType=\"Float\" Precision=\"4\" "
+                "Format=\"HDF\">",
+                variable, times_ms[t], ny + 1, nx + 1, 1.0 / (double)ny, 1.0 / (double)nx, variable,
+                ny, nx, t, ny, nx, frames, ny, nx);
+        put_escaped(out, h5_name);
+        fprintf(out, ":/%s</DataItem></DataItem></Attribute>\n   </Grid>\n", variable);
+    }
+    fputs("  </Grid>\n", out);
+}
+
+/* Variables of the root over `time`. */
+static status_t put_all(FILE *out, h5_file_t *file, const char *h5_name, char **variables) {
+    for (; *variables != NULL; variables++) {
+        char coordinate[64];
+        int rank;
+        size_t size[4];
+        TRY(h5_dimension_coordinate(file, *variables, 0, coordinate, sizeof coordinate));
+        if (strcmp(coordinate, "/time") != 0 || strchr(*variables, '/') != NULL)
+            continue;
+        TRY(h5_dimensions(file, *variables, &rank, size));
+        double *times = malloc((size[0] + 1) * sizeof *times);
+        if (times == NULL)
+            FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+        status_t status = h5_read(file, "time", H5T_NATIVE_DOUBLE, times);
+        if (status == STATUS_OK)
+            put_series(out, h5_name, *variables, size, times);
+        free(times);
+        TRY(status);
+    }
+    return STATUS_OK;
+}
+
+status_t xdmf_write(h5_file_t *file) {
+    const char *path = h5_path(file), *slash = strrchr(path, '/');
+    const char *h5_name = slash != NULL ? slash + 1 : path, *dot = strrchr(h5_name, '.');
+    int stem = (int)(dot != NULL && dot != h5_name ? dot - path : (ptrdiff_t)strlen(path));
+    char *xdmf_path = NULL, **variables = NULL;
+    TRY(h5_variables(file, 3, &variables));
+    if (asprintf(&xdmf_path, "%.*s.xdmf", stem, path) < 0) {
+        free(variables);
+        FAIL(STATUS_FAILED, "%s: no memory", path);
+    }
+    FILE *out = fopen(xdmf_path, "w");
+    status_t status = STATUS_OK;
+    if (out != NULL) {
+        fputs("<?xml version=\"1.0\"?>\n<Xdmf Version=\"2.0\">\n <Domain>\n", out);
+        status = put_all(out, file, h5_name, variables);
+        fputs(" </Domain>\n</Xdmf>\n", out);
+    }
+    int written = out != NULL && !ferror(out);
+    if (out == NULL || fclose(out) != 0 || !written)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: cannot be written: %s",
+                             xdmf_path, strerror(errno));
+    free(xdmf_path);
+    free(variables);
+    return status;
+}

@@ -1,0 +1,11 @@
+/* For ParaView: a description of the frames in an HDF5 file, beside it. */
+#ifndef BRISC_XDMF_H
+#define BRISC_XDMF_H
+
+#include "host/io/h5.h"
+
+/* Writes FILE.xdmf beside FILE.h5 (replacing it): every root variable (time, y, x) whose first
+ * coordinate is `time` becomes a time series of cell data on the sheet [0,1] x [0,1]. */
+status_t xdmf_write(h5_file_t *file);
+
+#endif

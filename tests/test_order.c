@@ -1,0 +1,374 @@
+/* Order parameters of fields whose answers are known. `test_order FRAMES NY NX FRAME_MS FILE`
+ * prints those of raw floats in FILE instead, for tests/check_order.py. */
+#include <math.h>
+#include <omp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "host/detect/order.h"
+#include "host/detect/persistence.h"
+
+static const double pi = 3.14159265358979323846;
+
+/* Data are floats: sums of 10^5 of them differ from the exact answer by well under 1e-6. */
+static const double float_error = 1e-6;
+
+static status_t read_array(void *context, size_t first_frame, size_t n_frames, size_t first_row,
+                           size_t n_rows, float *out) {
+    const field_t *field = context;
+    const float *values = field->context;
+    for (size_t t = 0; t < n_frames; t++)
+        memcpy(out + t * n_rows * field->nx,
+               values + ((first_frame + t) * field->ny + first_row) * field->nx,
+               n_rows * field->nx * sizeof *out);
+    return STATUS_OK;
+}
+
+static status_t compute(size_t frames, size_t ny, size_t nx, double frame_ms, const float *values,
+                        order_t *order) {
+    field_t array = {frames, ny, nx, frame_ms, (void *)values, NULL};
+    field_t field = {frames, ny, nx, frame_ms, &array, read_array};
+    return order_compute(&field, order);
+}
+
+static float *array(size_t n) {
+    float *values = malloc(n * sizeof *values);
+    assert_non_null(values);
+    return values;
+}
+
+/* cos(2 pi (n_x x + n_y y - m t/T)) + offset, t in [0, frames): m whole periods. */
+static float *plane_wave(size_t frames, size_t ny, size_t nx, int n_y, int n_x, int m,
+                         double offset) {
+    float *values = array(frames * ny * nx);
+    for (size_t t = 0; t < frames; t++)
+        for (size_t y = 0; y < ny; y++)
+            for (size_t x = 0; x < nx; x++)
+                values[(t * ny + y) * nx + x] =
+                    (float)(offset +
+                            cos(2.0 * pi *
+                                (n_x * (double)x / (double)nx + n_y * (double)y / (double)ny -
+                                 m * (double)t / (double)frames)));
+    return values;
+}
+
+/* Standard normal numbers from a 64-bit congruential generator and Box-Muller. */
+static double normal(uint64_t *state) {
+    double u[2];
+    for (int k = 0; k < 2; k++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        u[k] = ((double)(*state >> 11) + 0.5) * 0x1p-53;
+    }
+    return sqrt(-2.0 * log(u[0])) * cos(2.0 * pi * u[1]);
+}
+
+/* Sum over 11 sites of cos(2 pi n k / sites), over 11. */
+static double box_factor(int n, size_t sites) {
+    return n == 0 ? 1.0 : sin(11.0 * pi * n / (double)sites) / sin(pi * n / (double)sites) / 11.0;
+}
+
+static void test_travelling_wave(void **state) {
+    (void)state;
+    enum { FRAMES = 100, NY = 30, NX = 40 };
+    float *values = plane_wave(FRAMES, NY, NX, -4, 3, 12, 0.0);
+    order_t order;
+    assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &order), STATUS_OK);
+    assert_float_equal(order.wavenumber, 5.0, 1e-12);
+    assert_float_equal(order.frequency_hz, 12 / 0.2, 1e-9);
+    assert_float_equal(order.oscillation_index, 1.0, float_error);
+    assert_float_equal(order.moran, box_factor(4, NY) * box_factor(3, NX), float_error);
+    assert_float_equal(order.mean, 0.0, float_error);
+    assert_float_equal(order.global_synchrony, 0.0, float_error);
+    assert_float_equal(order.temporal_std, sqrt(0.5), float_error);
+    assert_float_equal(order.spatial_std, sqrt(0.5), float_error);
+    assert_float_equal(order.static_std, 0.0, float_error);
+    assert_float_equal(order.global_std, 0.0, float_error);
+    free(values);
+}
+
+/* A field that never changes sign: its mean does not hide the wave. */
+static void test_positive_wave(void **state) {
+    (void)state;
+    enum { FRAMES = 40, NY = 16, NX = 16 };
+    float *values = plane_wave(FRAMES, NY, NX, 0, 2, 5, 7.0);
+    order_t order;
+    assert_int_equal(compute(FRAMES, NY, NX, 1.0, values, &order), STATUS_OK);
+    assert_float_equal(order.wavenumber, 2.0, 1e-12);
+    assert_float_equal(order.mean, 7.0, float_error);
+    assert_float_equal(order.local_synchrony, 1.0, 1e-12);
+    assert_float_equal(order.cv, sqrt(0.5) / 7.0, float_error);
+    free(values);
+}
+
+static void test_uniform_oscillation(void **state) {
+    (void)state;
+    enum { FRAMES = 250, NY = 13, NX = 17 };
+    float *values = plane_wave(FRAMES, NY, NX, 0, 0, 10, 0.0);
+    order_t order;
+    assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &order), STATUS_OK);
+    assert_float_equal(order.wavenumber, 0.0, 0.0);
+    assert_float_equal(order.frequency_hz, 20.0, 1e-9);
+    assert_float_equal(order.oscillation_index, 1.0, float_error);
+    assert_float_equal(order.global_synchrony, 1.0, 1e-12);
+    assert_float_equal(order.local_synchrony, 1.0, 1e-12);
+    assert_float_equal(order.moran, 0.0, 0.0);
+    assert_float_equal(order.spatial_std, 0.0, 0.0);
+    assert_float_equal(order.persistence, 0.0, 0.0);
+    assert_float_equal(order.global_std, sqrt(0.5), float_error);
+    free(values);
+}
+
+/* Bumps on a 3 x 3 lattice, standing still. */
+static void test_static_bumps(void **state) {
+    (void)state;
+    enum { FRAMES = 20, N = 60 };
+    float *values = array(FRAMES * N * N);
+    for (size_t i = 0; i < FRAMES * N * N; i++) {
+        double x = (double)(i % N) / N, y = (double)(i / N % N) / N;
+        values[i] = (float)(2.0 + cos(6.0 * pi * x) + cos(6.0 * pi * y));
+    }
+    order_t order;
+    assert_int_equal(compute(FRAMES, N, N, 2.0, values, &order), STATUS_OK);
+    assert_float_equal(order.wavenumber, 3.0, 1e-12);
+    assert_float_equal(order.oscillation_index, 0.0, 0.0);
+    assert_float_equal(order.frequency_hz, 0.0, 0.0);
+    assert_float_equal(order.temporal_std, 0.0, 0.0);
+    assert_float_equal(order.cv, 0.0, 0.0);
+    assert_float_equal(order.spatial_std, order.static_std, float_error);
+    assert_float_equal(order.moran, box_factor(3, N), float_error);
+    free(values);
+}
+
+static void test_white_noise(void **state) {
+    (void)state;
+    enum { FRAMES = 60, N = 64, SITES = N * N };
+    float *values = array((size_t)FRAMES * SITES);
+    uint64_t seed = 1;
+    for (size_t i = 0; i < (size_t)FRAMES * SITES; i++)
+        values[i] = (float)normal(&seed);
+    order_t order;
+    assert_int_equal(compute(FRAMES, N, N, 2.0, values, &order), STATUS_OK);
+    /* Five standard errors over the frames. Moran: the self-term 1/121, less the mean's removal;
+     * variance of a frame's value ~ 2/(121 N). Local synchrony: |Normal(0, 121)| over the sum of
+     * 121 |z|, 1/11 up to the denominator's spread (relative pi/2 - 1 over 121, 0.5 %); frames
+     * hold about N/121 independent neighbourhoods of relative spread 0.76. */
+    double moran_error = 5.0 * sqrt(2.0 / (121.0 * SITES) / FRAMES);
+    assert_float_equal(order.moran, 1.0 / 121.0 - 1.0 / SITES, moran_error);
+    double synchrony_error = 5.0 * 0.76 / 11.0 / sqrt(FRAMES * SITES / 121.0) + 0.005 / 11.0;
+    assert_float_equal(order.local_synchrony, 1.0 / 11.0, synchrony_error);
+    double global_error = 5.0 * 0.76 / sqrt((double)SITES * FRAMES);
+    assert_float_equal(order.global_synchrony, 1.0 / sqrt((double)SITES), global_error);
+    assert_float_equal(order.temporal_std, sqrt(1.0 - 1.0 / FRAMES), 0.01);
+    free(values);
+}
+
+/* What the model does below threshold: each neuron an Ornstein-Uhlenbeck process of 20 ms. Its
+ * spectrum falls from the lowest frequencies on, so the index stays small. */
+static void test_slow_noise_does_not_oscillate(void **state) {
+    (void)state;
+    enum { FRAMES = 750, SITES = 400 };
+    float *values = array((size_t)FRAMES * SITES);
+    uint64_t seed = 2;
+    double keep = exp(-2.0 / 20.0);
+    for (size_t i = 0; i < SITES; i++) {
+        double h = normal(&seed);
+        for (size_t t = 0; t < FRAMES; t++) {
+            values[t * SITES + i] = (float)h;
+            h = keep * h + sqrt(1.0 - keep * keep) * normal(&seed);
+        }
+    }
+    order_t order;
+    assert_int_equal(compute(FRAMES, 20, 20, 2.0, values, &order), STATUS_OK);
+    assert_true(order.oscillation_index < 0.4); /* the paper's oscillations are above 0.8 */
+    free(values);
+}
+
+/* A constant that no float sum holds exactly: every fluctuation is exactly 0 all the same. */
+static void test_constant(void **state) {
+    (void)state;
+    enum { FRAMES = 9, NY = 5, NX = 23 };
+    float *values = array(FRAMES * NY * NX);
+    for (size_t i = 0; i < FRAMES * NY * NX; i++)
+        values[i] = 0.1f;
+    order_t order;
+    assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &order), STATUS_OK);
+    assert_float_equal(order.mean_activity, (double)0.1f, 1e-12);
+    const double zero[] = {order.cv,           order.moran,       order.oscillation_index,
+                           order.frequency_hz, order.wavenumber,  order.persistence,
+                           order.temporal_std, order.spatial_std, order.static_std,
+                           order.global_std};
+    for (size_t i = 0; i < sizeof zero / sizeof zero[0]; i++)
+        assert_float_equal(zero[i], 0.0, 1e-15);
+    assert_float_equal(order.local_synchrony, 1.0, 1e-12);
+    memset(values, 0, FRAMES * NY * NX * sizeof *values);
+    assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &order), STATUS_OK);
+    assert_float_equal(order.local_synchrony, 0.0, 0.0);
+    assert_float_equal(order.global_synchrony, 0.0, 0.0);
+    free(values);
+}
+
+static void test_ring(void **state) {
+    (void)state;
+    enum { FRAMES = 64, NX = 100 };
+    float *values = plane_wave(FRAMES, 1, NX, 0, 7, 4, 0.0);
+    order_t order;
+    assert_int_equal(compute(FRAMES, 1, NX, 1.0, values, &order), STATUS_OK);
+    assert_float_equal(order.wavenumber, 7.0, 1e-12);
+    assert_float_equal(order.frequency_hz, 4 / 0.064, 1e-9);
+    assert_float_equal(order.moran, box_factor(7, NX), float_error);
+    free(values);
+}
+
+/* Silent neighbourhoods count as 0 beside active ones, whatever the values' sizes. */
+static void test_silent_neighbourhoods(void **state) {
+    (void)state;
+    enum { FRAMES = 2, NX = 50 };
+    float *values = calloc(FRAMES * NX, sizeof *values);
+    assert_non_null(values);
+    for (int t = 0; t < FRAMES; t++) {
+        values[t * NX + 3] = 1e-7f;
+        values[t * NX + 4] = 1.7e5f;
+        values[t * NX + 5] = 0.3f;
+    }
+    order_t order;
+    assert_int_equal(compute(FRAMES, 1, NX, 1.0, values, &order), STATUS_OK);
+    assert_float_equal(order.local_synchrony, 13.0 / NX, 1e-15);
+    free(values);
+}
+
+static void test_bad_frames(void **state) {
+    (void)state;
+    enum { FRAMES = 12, N = 6 };
+    float *values = plane_wave(FRAMES, N, N, 0, 1, 2, 0.0);
+    order_t order;
+    values[7 * N * N + 3] = NAN;
+    assert_int_equal(compute(FRAMES, N, N, 1.0, values, &order), STATUS_FAILED);
+    assert_non_null(strstr(status_message(), "frame 7"));
+    values[7 * N * N + 3] = INFINITY;
+    assert_int_equal(compute(FRAMES, N, N, 1.0, values, &order), STATUS_FAILED);
+    assert_int_equal(compute(1, N, N, 1.0, values, &order), STATUS_FAILED);
+    free(values);
+}
+
+static void test_threads_do_not_matter(void **state) {
+    (void)state;
+    enum { FRAMES = 101, NY = 21, NX = 34 };
+    float *values = array(FRAMES * NY * NX);
+    uint64_t seed = 3;
+    for (size_t i = 0; i < FRAMES * NY * NX; i++)
+        values[i] = (float)(normal(&seed) + sin((double)(i / NX)));
+    order_t one, other;
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &one), STATUS_OK);
+    for (int n = 2; n <= 7; n += 5) {
+        omp_set_num_threads(n);
+        assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &other), STATUS_OK);
+        assert_memory_equal(&one, &other, sizeof one);
+    }
+    omp_set_num_threads(threads);
+    free(values);
+}
+
+/* ---- persistence against its definition ---- */
+
+enum { SIDE_Y = 9, SIDE_X = 8, SMALL = SIDE_Y * SIDE_X };
+
+/* Marks the component of {v <= level} around `site`; whether it holds a site lower than `site`. */
+static bool flood(const double *v, int site, double level, bool *seen, double birth, int born) {
+    int x = site % SIDE_X, y = site / SIDE_X;
+    const int next[4] = {y * SIDE_X + (x + 1) % SIDE_X, y * SIDE_X + (x + SIDE_X - 1) % SIDE_X,
+                         (y + 1) % SIDE_Y * SIDE_X + x, (y + SIDE_Y - 1) % SIDE_Y * SIDE_X + x};
+    seen[site] = true;
+    bool lower = v[site] < birth || (v[site] == birth && site < born);
+    for (int d = 0; d < 4; d++)
+        if (!seen[next[d]] && v[next[d]] <= level)
+            lower = flood(v, next[d], level, seen, birth, born) || lower;
+    return lower;
+}
+
+/* For every site: the lowest level at which its component reaches a lower site is its death. */
+static double persistence_by_definition(const double *v) {
+    double low = v[0], high = v[0], sum = 0.0;
+    for (int i = 0; i < SMALL; i++) {
+        low = fmin(low, v[i]);
+        high = fmax(high, v[i]);
+    }
+    for (int i = 0; i < SMALL; i++) {
+        double death = high;
+        for (int j = 0; j < SMALL; j++) {
+            bool seen[SMALL] = {false};
+            if (v[j] >= v[i] && v[j] < death && flood(v, i, v[j], seen, v[i], i))
+                death = v[j];
+        }
+        double lifetime = death - v[i];
+        sum += lifetime >= 0.02 * (high - low) ? lifetime : 0.0;
+    }
+    return sum;
+}
+
+static void test_persistence(void **state) {
+    (void)state;
+    uint64_t seed = 4;
+    for (int trial = 0; trial < 40; trial++) {
+        double v[SMALL], sum;
+        for (int i = 0; i < SMALL; i++) /* every other field with ties */
+            v[i] = trial % 2 ? floor(3.0 * normal(&seed)) : normal(&seed);
+        assert_int_equal(persistence_sublevel(v, SIDE_Y, SIDE_X, &sum), STATUS_OK);
+        assert_float_equal(sum, persistence_by_definition(v), 1e-12);
+    }
+    double two_basins[SMALL];
+    for (int i = 0; i < SMALL; i++)
+        two_basins[i] = 1.0;
+    two_basins[0] = -2.0;
+    two_basins[36] = -1.0;
+    double sum;
+    assert_int_equal(persistence_sublevel(two_basins, SIDE_Y, SIDE_X, &sum), STATUS_OK);
+    assert_float_equal(sum, 3.0 + 2.0, 1e-15);
+}
+
+static int print_order(char **arguments) {
+    size_t frames = strtoul(arguments[0], NULL, 10), ny = strtoul(arguments[1], NULL, 10);
+    size_t nx = strtoul(arguments[2], NULL, 10), n = frames * ny * nx;
+    float *values = malloc(n * sizeof *values);
+    FILE *in = fopen(arguments[4], "rb");
+    if (values == NULL || in == NULL || fread(values, sizeof *values, n, in) != n)
+        return 2;
+    fclose(in);
+    order_t order;
+    if (compute(frames, ny, nx, strtod(arguments[3], NULL), values, &order) != STATUS_OK)
+        return 1;
+    const order_parameter_t *parameter;
+    for (size_t i = 0; (parameter = order_each(i)) != NULL; i++)
+        printf("%s %.17g\n", parameter->name, order_value(&order, parameter));
+    free(values);
+    return 0;
+}
+
+int main(int n_arguments, char **arguments) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_travelling_wave),
+        cmocka_unit_test(test_positive_wave),
+        cmocka_unit_test(test_uniform_oscillation),
+        cmocka_unit_test(test_static_bumps),
+        cmocka_unit_test(test_white_noise),
+        cmocka_unit_test(test_slow_noise_does_not_oscillate),
+        cmocka_unit_test(test_constant),
+        cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_silent_neighbourhoods),
+        cmocka_unit_test(test_bad_frames),
+        cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_persistence),
+    };
+    if (n_arguments == 6)
+        return print_order(arguments + 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
