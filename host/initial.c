@@ -29,7 +29,7 @@ static status_t read_population(h5_file_t *file, const population_config_t *p, f
     snprintf(name, sizeof name, "/potential_%s", p->name);
     if (h5_dimensions(file, name, &rank, size) == STATUS_OK && rank == 3) {
         int64_t written = (int64_t)size[0];
-        if (h5_read_int(file, "/frames_written", &written) != STATUS_OK)
+        if (h5_read(file, "/frames_written", H5T_NATIVE_INT64, &written) != STATUS_OK)
             written = (int64_t)size[0];
         if (written < 1)
             FAIL(STATUS_USAGE, "%s: %s holds no complete frame", h5_path(file), name);

@@ -35,6 +35,10 @@ typedef struct {
     status_t (*available)(char *device, size_t size);
     /* Memory that the device has free, in bytes. */
     status_t (*memory_free)(uint64_t *bytes);
+    /* Bytes that create will hold for good: connectivity, expected to a fraction of a percent, and
+     * state, exactly. */
+    status_t (*footprint)(const network_t *net, uint64_t *connectivity_bytes,
+                          uint64_t *state_bytes);
     /* Builds the connectivity. The network is copied; its tables are not needed afterwards. */
     status_t (*create)(const network_t *net, const backend_options_t *options,
                        backend_state_t **state, connectivity_t *connectivity);

@@ -13,8 +13,8 @@ static status_t write_network(const options_t *options, const config_t *config,
     connectivity_t built;
     TRY(command_memory_check(plan, backend));
     TRY(backend->create(&plan->net, &choice, &state, &built));
-    status_t status = (sonata ? export_sonata : export_csr)(
-        options->output, options->force, config, &plan->net, backend, state, &built);
+    status_t status = (sonata ? export_sonata : export_csr)(options->output, options->force, config,
+                                                            &plan->net, backend, state, &built);
     backend->destroy(state);
     TRY(status);
     uint64_t synapses = 0;

@@ -12,7 +12,7 @@ static const command_t commands[] = {
      command_predict},
     {"plan", "CONFIG", "memory, disk and time that a run will take; refuses what cannot work", "o",
      command_plan},
-    {"run", "CONFIG -o FILE.h5", "build, simulate, store, name the regime, compare with prediction",
+    {"run", "CONFIG [-o FILE.h5]", "build, simulate, store, name the regime, compare with prediction",
      "ofi", command_run},
     {"analyze", "FILE.h5", "order parameters and regime of stored or measured (time, y, x) data",
      "vn", command_analyze},
@@ -209,7 +209,7 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         FAIL(STATUS_USAGE, "which file? usage: brisc %s %s", command->name, command->arguments);
     if (!command->arguments[0] && options->input)
         FAIL(STATUS_USAGE, "%s: `brisc %s` takes no file", options->input, command->name);
-    if (strstr(command->arguments, "-o") && !options->output)
+    if (strstr(command->arguments, " -o") && !options->output)
         FAIL(STATUS_USAGE, "where to? usage: brisc %s %s", command->name, command->arguments);
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "host/command/report.h"
@@ -28,7 +29,9 @@ typedef struct {
     double build_s;
 } run_t;
 
-static bool agrees(const run_t *run) { return run->regime == run->theory.regime; }
+static bool agrees(const run_t *run) {
+    return run->regime == run->theory.regime;
+}
 
 static double bytes_per_synapse(const run_t *run) {
     return run->synapses ? (double)run->built.connectivity_bytes / (double)run->synapses : 0.0;
@@ -80,8 +83,8 @@ static void print_start(const run_t *run) {
     uint64_t neurons = 0;
     for (uint32_t a = 0; a < run->plan.net.populations; a++)
         neurons += population_size(&run->plan.net.population[a]);
-    printf("predicted     %s: bulk radius %.4f; dominant eigenvalue %.4f", regime_name(run->theory.regime),
-           run->theory.bulk_radius, d->re);
+    printf("predicted     %s: bulk radius %.4f; dominant eigenvalue %.4f",
+           regime_name(run->theory.regime), run->theory.bulk_radius, d->re);
     if (d->im != 0.0)
         printf(" +- %.4fi", d->im);
     printf(" at n = (%d,%d), growth %.5f\n", d->nx, d->ny, d->growth);
@@ -138,8 +141,8 @@ static json_t *run_json(const run_t *run) {
         report_order_json(&run->order), "regime", regime_name(run->regime), "reason", run->reason,
         "agrees", agrees(run), "timing", "build_s", run->build_s, "simulate_s",
         run->simulation.seconds, "steps", (json_int_t)run->simulation.steps, "synapses",
-        (json_int_t)run->synapses, "bytes_per_synapse",
-        bytes_per_synapse(run), "connectivity_bytes", (json_int_t)run->built.connectivity_bytes, "state_bytes",
+        (json_int_t)run->synapses, "bytes_per_synapse", bytes_per_synapse(run),
+        "connectivity_bytes", (json_int_t)run->built.connectivity_bytes, "state_bytes",
         (json_int_t)run->built.state_bytes, "hash", "connectivity", connectivity, "state", state,
         "backend", run->backend->name, "device", run->device, "saturated",
         run->simulation.saturated);
@@ -171,9 +174,10 @@ static status_t run_all(const options_t *options, run_t *run) {
              (double)run->simulation.steps * run->config.simulation.dt_ms,
              run->config.simulation.duration_ms, options->output);
     if (run->simulation.saturated > 0.0)
-        status_warn("%.2g %% of all rates exceeded populations.*.rate_max and were cut to it; raise "
-                    "rate_max",
-                    100.0 * run->simulation.saturated);
+        status_warn(
+            "%.2g %% of all rates exceeded populations.*.rate_max and were cut to it; raise "
+            "rate_max",
+            100.0 * run->simulation.saturated);
     TRY(backend_state_hash(run->backend, run->state, &run->plan.net, &run->state_hash));
     TRY(write_prediction(snapshot_file(run->writer), &run->theory));
     TRY(observe(run));
@@ -184,8 +188,20 @@ static status_t run_all(const options_t *options, run_t *run) {
     return expectation(run);
 }
 
-status_t command_run(const options_t *options) {
+/* configs/wave.yaml gives wave.h5, here. */
+static void default_output(const char *config, char path[256]) {
+    const char *name = strrchr(config, '/');
+    name = name ? name + 1 : config;
+    const char *dot = strrchr(name, '.');
+    snprintf(path, 256, "%.*s.h5", dot && dot != name ? (int)(dot - name) : 200, name);
+}
+
+status_t command_run(const options_t *given) {
     run_t run = {0};
+    options_t with_output = *given, *options = &with_output;
+    char output[256];
+    default_output(given->input, output);
+    options->output = given->output ? given->output : output;
     if (!options->force && access(options->output, F_OK) == 0)
         FAIL(STATUS_USAGE, "%s is there already; --force replaces it", options->output);
     TRY(command_network(options, &run.config, &run.plan));

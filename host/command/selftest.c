@@ -21,8 +21,8 @@ static const char base[] =
     "dynamics: {tau: 20, noise: 0.0158, input: 0.3, initial: {uniform: [-3.5, 6.5]}}\n"
     "simulation: {dt: 0.2, duration: 200, onset: 0, seed: 7}\n";
 
-/* A small network: what it changes of the one above (at most MAX_SET overrides), and the hashes that
- * every machine and device must find. */
+/* A small network: what it changes of the one above (at most MAX_SET overrides), and the hashes
+ * that every machine and device must find. */
 typedef struct {
     const char *name;
     const char *set[MAX_SET];
@@ -135,8 +135,9 @@ status_t command_selftest(const options_t *options) {
     else
         json_decref(list);
     if (different)
-        FAIL(STATUS_FAILED, "%zu results differ in their bits; please report this with the output "
-                            "above",
+        FAIL(STATUS_FAILED,
+             "%zu results differ in their bits; please report this with the output "
+             "above",
              different);
     return STATUS_OK;
 }

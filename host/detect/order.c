@@ -23,6 +23,7 @@ static const order_parameter_t parameters[] = {
     PARAMETER(temporal_std, "1", "rms over neurons of the standard deviation over time"),
     PARAMETER(spatial_std, "1", "rms over time of the standard deviation over neurons"),
     PARAMETER(static_std, "1", "standard deviation over neurons of the mean over time"),
+    PARAMETER(spatial_contrast, "1", "spatial spectrum's peak over its mean, both beyond n = 0"),
     PARAMETER(global_std, "1", "standard deviation over time of the mean over neurons"),
 };
 

@@ -135,6 +135,17 @@ static double peak_wavenumber(const double *amplitude, size_t ny, size_t nx) {
     return hypot((double)(peak % bins), (double)(row <= ny / 2 ? row : ny - row));
 }
 
+/* Its largest value over its mean, both without n = 0; 0 where there is nothing else. */
+static double contrast(const double *amplitude, size_t ny, size_t nx) {
+    size_t bins = ny * (nx / 2 + 1);
+    double sum = 0.0, peak = 0.0;
+    for (size_t i = 1; i < bins; i++) {
+        sum += amplitude[i];
+        peak = amplitude[i] > peak ? amplitude[i] : peak;
+    }
+    return sum > 0.0 ? peak * (double)(bins - 1) / sum : 0.0;
+}
+
 typedef struct {
     size_t frames, chunk;
     measures_t *measures; /* [frames] */
@@ -239,6 +250,7 @@ static void average(const field_t *field, const pass_t *pass, order_t *order) {
     order->persistence =
         persistence / (frames < PERSISTENCE_FRAMES ? frames : (double)PERSISTENCE_FRAMES);
     order->wavenumber = peak_wavenumber(pass->amplitude, field->ny, field->nx);
+    order->spatial_contrast = contrast(pass->amplitude, field->ny, field->nx);
 }
 
 status_t order_spatial_pass(const field_t *field, order_t *order) {

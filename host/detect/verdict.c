@@ -71,10 +71,11 @@ void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, cha
         because(reason, "independent fluctuations (std %.3g) of the noise's order", rms);
     } else if (c->noise > 0.0 && rms <= 0.1 * scale) {
         *regime = REGIME_UNDECIDED;
-        because(reason,
-                "fluctuations (std %.3g) exceed the noise, but are small: amplified noise or a weak "
-                "pattern",
-                rms);
+        because(
+            reason,
+            "fluctuations (std %.3g) exceed the noise, but are small: amplified noise or a weak "
+            "pattern",
+            rms);
     } else if (index >= 0.5 && share >= 0.5) {
         *regime = REGIME_OSCILLATION;
         because(reason, "all neurons swing together at %.1f Hz", o->frequency_hz);

@@ -4,6 +4,7 @@
 
 status_t stream_create(h5_file_t *file, const char *path, hid_t type, uint64_t n,
                        const char *long_name, const char *units, stream_t *stream) {
+    TRY(h5_reserve(file, n * H5Tget_size(type), path));
     hsize_t size = n;
     hid_t space = H5Screate_simple(1, &size, NULL);
     hid_t links = H5Pcreate(H5P_LINK_CREATE);
@@ -48,9 +49,9 @@ status_t rows_read(const backend_t *backend, backend_state_t *state, uint32_t pa
 
 status_t export_finish(h5_file_t *file, status_t status) {
     if (status == STATUS_OK)
-        return h5_close(file);
-    h5_close(file);
-    return status;
+        status = h5_commit(file);
+    status_t closed = h5_close(file);
+    return status != STATUS_OK ? status : closed;
 }
 
 status_t export_describe(h5_file_t *file, const config_t *config, const connectivity_t *facts) {

@@ -272,49 +272,6 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
     return pack(&state->pathway[pathway].block[block], s, bits, targets, p->slots, p->bands);
 }
 
-/* Where the class's thresholds are not 0, and which of its cells form the core. */
-static int class_create(const pathway_t *w, uint32_t index, uint32_t stride, window_class_t *c) {
-    const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
-    const uint32_t dense = (uint32_t)(CORE_PROBABILITY * 4294967296.0);
-    uint32_t rows = w->window_y;
-    c->run = malloc(rows * sizeof *c->run);
-    c->row_first = malloc(5 * (size_t)rows * sizeof *c->row_first);
-    if (!c->run || !c->row_first)
-        return 0;
-    c->row_last = c->row_first + rows;
-    c->core_first = c->row_last + rows;
-    c->core_last = c->core_first + rows;
-    c->core_slot = c->core_last + rows;
-    for (uint32_t row = 0; row < rows; row++) {
-        const uint32_t *t = threshold + (size_t)row * w->window_x;
-        uint32_t first = w->window_x, last = 0, core = w->window_x, end = 0;
-        for (uint32_t x = 0; x < w->window_x; x++) {
-            if (t[x] > 0) {
-                first = first < x ? first : x;
-                last = x + 1;
-            }
-            if (t[x] >= dense) {
-                core = core < x ? core : x;
-                end = x + 1;
-            }
-        }
-        c->row_first[row] = first;
-        c->row_last[row] = last;
-        c->core_first[row] = c->core_last[row] = 0;
-        c->core_slot[row] = c->slots;
-        if (core >= end)
-            continue;
-        uint32_t length = (end - core + RUN_UNIT - 1) / RUN_UNIT * RUN_UNIT;
-        uint32_t early = (length - (end - core)) / 2; /* fill the run up on both sides */
-        core -= early < core ? early : core;
-        c->core_first[row] = core;
-        c->core_last[row] = core + length < w->window_x ? core + length : w->window_x;
-        c->run[c->runs++] = (run_t){row * stride + core, length};
-        c->slots += length;
-    }
-    return 1;
-}
-
 static int pathway_create(backend_state_t *state, uint32_t pathway) {
     const pathway_t *w = &state->net.pathway[pathway];
     cpu_pathway_t *p = &state->pathway[pathway];
@@ -330,7 +287,7 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     if (!p->block || !p->class_of)
         return 0;
     for (uint32_t k = 0; k < classes; k++) {
-        if (!class_create(w, k, stride, &p->class_of[k]))
+        if (!window_class_create(w, k, stride, &p->class_of[k]))
             return 0;
         p->slots = p->class_of[k].slots > p->slots ? p->class_of[k].slots : p->slots;
     }
@@ -376,8 +333,7 @@ void cpu_build_destroy(backend_state_t *state) {
         for (uint32_t b = 0; p->block && b < p->blocks; b++)
             free(p->block[b].core);
         for (uint32_t c = 0; p->class_of && c < w->classes_x * w->classes_y; c++) {
-            free(p->class_of[c].run);
-            free(p->class_of[c].row_first);
+            window_class_destroy(&p->class_of[c]);
         }
         free(p->block);
         free(p->class_of);

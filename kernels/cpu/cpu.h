@@ -93,6 +93,10 @@ extern const simd_ops_t simd_portable, simd_avx2, simd_avx512;
 status_t simd_choose(int simd, const simd_ops_t **ops);
 
 status_t cpu_build(backend_state_t *state, connectivity_t *connectivity);
+status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes);
+image_t cpu_image(const network_t *net, uint32_t population); /* geometry; code is NULL */
+int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, window_class_t *c);
+void window_class_destroy(window_class_t *c);
 void cpu_build_destroy(backend_state_t *state);
 status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
                    uint64_t *indptr, uint32_t *sources, int32_t *codes);
@@ -100,6 +104,11 @@ status_t cpu_create(const network_t *net, const backend_options_t *options, back
                     connectivity_t *connectivity);
 status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count);
 void cpu_rates_changed(backend_state_t *state, uint32_t population); /* from h */
+
+/* A run may reach past the last row by less than RUN_UNIT sites, and be read beyond that. */
+static inline size_t image_bytes(const image_t *image) {
+    return ((size_t)image->stride * image->height + 2 * RUN_UNIT) * sizeof *image->code;
+}
 
 static inline uint32_t block_targets(const backend_state_t *state, uint32_t pathway,
                                      uint32_t block) {

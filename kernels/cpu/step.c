@@ -2,6 +2,8 @@
 #include "kernels/cpu/cpu.h"
 
 #include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -101,9 +103,28 @@ static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t
                                 state->rate[population] + first);
 }
 
+/* A barrier that gives the processor away after a short wait: OpenMP's own may spin for
+ * milliseconds, during which the thread that is waited for cannot run on a busy machine. */
+typedef struct {
+    atomic_uint arrived, passed;
+} barrier_t;
+
+static void barrier_wait(barrier_t *barrier, unsigned threads) {
+    unsigned round = atomic_load(&barrier->passed);
+    if (atomic_fetch_add(&barrier->arrived, 1) + 1 == threads) {
+        atomic_store(&barrier->arrived, 0);
+        atomic_store(&barrier->passed, round + 1);
+        return;
+    }
+    for (unsigned waited = 0; atomic_load(&barrier->passed) == round; waited++)
+        if (waited > 2000)
+            sched_yield();
+}
+
 status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
     const network_t *net = &state->net;
     uint64_t saturated = 0;
+    barrier_t barrier = {0};
 #pragma omp parallel num_threads(state->threads) reduction(+ : saturated)
     for (uint32_t s = 0; s < count; s++) {
         for (uint32_t a = 0; a < net->populations; a++) {
@@ -113,12 +134,12 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
             for (uint32_t b = 0; b < blocks; b++)
                 saturated += step_block(state, a, b, first_step + s);
         }
-#pragma omp barrier
+        barrier_wait(&barrier, (unsigned)omp_get_num_threads());
         for (uint32_t a = 0; a < net->populations; a++)
 #pragma omp for schedule(static) nowait
             for (uint32_t row = 0; row < state->image[a].height; row++)
                 image_row(state, a, row);
-#pragma omp barrier
+        barrier_wait(&barrier, (unsigned)omp_get_num_threads());
     }
     state->saturated += saturated;
     return STATUS_OK;
@@ -136,36 +157,18 @@ static void destroy(backend_state_t *state) {
     free(state);
 }
 
-/* The image reaches as far beyond the lattice as the widest window that reads it. */
 static status_t state_create(backend_state_t *state, uint64_t *bytes) {
     const network_t *net = &state->net;
     for (uint32_t b = 0; b < net->populations; b++) {
-        const population_t *p = &net->population[b];
-        int32_t left = 0, top = 0, right = (int32_t)p->nx, bottom = (int32_t)p->ny;
-        for (uint32_t k = 0; k < net->pathways; k++) {
-            const pathway_t *w = &net->pathway[k];
-            if (w->source != b)
-                continue;
-            int32_t x_end = (int32_t)p->nx - 1 + w->offset_x + (int32_t)w->window_x;
-            int32_t y_end = (int32_t)p->ny - 1 + w->offset_y + (int32_t)w->window_y;
-            left = w->offset_x < left ? w->offset_x : left;
-            top = w->offset_y < top ? w->offset_y : top;
-            right = x_end > right ? x_end : right;
-            bottom = y_end > bottom ? y_end : bottom;
-        }
+        size_t n = population_size(&net->population[b]);
         image_t *image = &state->image[b];
-        image->left = left;
-        image->top = top;
-        image->width = (uint32_t)(right - left);
-        image->height = (uint32_t)(bottom - top);
-        image->stride = image->width;
-        size_t sites = (size_t)image->stride * image->height + 2 * RUN_UNIT, n = population_size(p);
-        image->code = allocate(sites * sizeof *image->code);
+        *image = cpu_image(net, b);
+        image->code = allocate(image_bytes(image));
         state->h[b] = allocate(n * sizeof *state->h[b]);
         state->rate[b] = allocate(n * sizeof *state->rate[b]);
         if (!image->code || !state->h[b] || !state->rate[b])
             FAIL(STATUS_FAILED, "no memory for the state of %zu neurons", n);
-        *bytes += sites * sizeof *image->code + n * (sizeof *state->h[b] + sizeof *state->rate[b]);
+        *bytes += image_bytes(image) + n * (sizeof *state->h[b] + sizeof *state->rate[b]);
     }
     return STATUS_OK;
 }
@@ -253,6 +256,7 @@ const backend_t backend_cpu = {
     .name = "cpu",
     .available = available,
     .memory_free = memory_free,
+    .footprint = cpu_footprint,
     .create = cpu_create,
     .destroy = destroy,
     .put_state = put_state,

@@ -1,0 +1,141 @@
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "host/command/report.h"
+#include "host/progress.h"
+
+enum { SAMPLE_SYNAPSES = 4000000, SAMPLE_STEPS = 20 };
+
+/* Tables and scratch are held only while building. */
+static status_t memory_needed(const network_plan_t *plan, const backend_t *backend,
+                              uint64_t *needed, uint64_t *connectivity) {
+    uint64_t state;
+    TRY(backend->footprint(&plan->net, connectivity, &state));
+    *needed = *connectivity + state;
+    return STATUS_OK;
+}
+
+status_t command_memory_check(const network_plan_t *plan, const backend_t *backend) {
+    uint64_t needed, connectivity, available;
+    TRY(memory_needed(plan, backend, &needed, &connectivity));
+    TRY(backend->memory_free(&available));
+    if (needed > available)
+        FAIL(STATUS_FAILED,
+             "the network needs %.2f GB on the %s backend, %.2f GB are free; take smaller lattices "
+             "or ranges, network.weight_bits=8, or a larger machine",
+             (double)needed * 1e-9, backend->name, (double)available * 1e-9);
+    return STATUS_OK;
+}
+
+/* Seconds to build and to step, by doing both with a network of the same rules on smaller lattices
+ * and scaling by the pairs drawn and the synapses summed. */
+static status_t time_needed(const options_t *options, const config_t *config,
+                            const network_plan_t *plan, const backend_t *backend, double *build_s,
+                            double *step_s) {
+    config_t small = *config;
+    double shrink = 1.0;
+    network_plan_t sample;
+    while (plan->synapses_expected / (shrink * shrink) > SAMPLE_SYNAPSES)
+        shrink *= 2.0;
+    for (uint32_t a = 0; a < small.populations; a++)
+        for (int axis = 0; axis < 2; axis++) {
+            /* Rows of targets matter, not how far a window reaches: N shrinks, N p grows. */
+            uint32_t *n = &small.population[a].lattice[axis];
+            uint32_t less =
+                (uint32_t)((double)*n / (plan->dimensions == 1 ? shrink : sqrt(shrink)));
+            *n = *n == 1 ? 1 : less < 4 ? 4 : less;
+        }
+    status_quiet(1);
+    status_t status = network_plan_create(&small, &sample);
+    status_quiet(options->quiet);
+    TRY(status);
+    backend_options_t choice = command_backend_options(options);
+    backend_state_t *state;
+    connectivity_t built;
+    double start = clock_s();
+    status = backend->create(&sample.net, &choice, &state, &built);
+    *build_s = (clock_s() - start) * plan->candidates / sample.candidates;
+    if (status == STATUS_OK) {
+        uint64_t synapses = 1;
+        for (uint32_t k = 0; k < sample.net.pathways; k++)
+            synapses += built.synapses[k];
+        status = backend->step(state, 0, 2);
+        start = clock_s();
+        if (status == STATUS_OK)
+            status = backend->step(state, 2, SAMPLE_STEPS);
+        *step_s = (clock_s() - start) / SAMPLE_STEPS * plan->synapses_expected / (double)synapses;
+        backend->destroy(state);
+    }
+    network_plan_destroy(&sample);
+    return status;
+}
+
+static uint64_t disk_needed(const config_t *config) {
+    uint64_t neurons = 0, fields = 0;
+    for (uint32_t a = 0; a < config->populations; a++)
+        neurons += (uint64_t)config->population[a].lattice[0] * config->population[a].lattice[1];
+    for (unsigned bits = config->output.fields; bits; bits >>= 1)
+        fields += bits & 1u;
+    return neurons * fields * config_frames(config) * sizeof(float) + 65536;
+}
+
+static uint64_t disk_free(const char *output) {
+    char folder[4096] = ".";
+    const char *slash = output ? strrchr(output, '/') : NULL;
+    if (slash && (size_t)(slash - output) < sizeof folder - 1)
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - output) + 1, output);
+    struct statvfs disk;
+    return statvfs(folder, &disk) == 0 ? (uint64_t)disk.f_bavail * disk.f_frsize : 0;
+}
+
+static status_t report(const options_t *options, const config_t *config, const network_plan_t *plan,
+                       const backend_t *backend) {
+    char device[256];
+    uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config);
+    double build_s = 0.0, step_s = 0.0;
+    TRY(backend->available(device, sizeof device));
+    TRY(memory_needed(plan, backend, &needed, &connectivity));
+    TRY(backend->memory_free(&available));
+    TRY(time_needed(options, config, plan, backend, &build_s, &step_s));
+    for (uint32_t a = 0; a < plan->net.populations; a++)
+        neurons += population_size(&plan->net.population[a]);
+    double steps = (double)config_steps(config), run_s = steps * step_s;
+    if (options->json)
+        TRY(command_print_json(json_pack(
+            "{s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:s}", "neurons", (json_int_t)neurons,
+            "synapses", plan->synapses_expected, "memory_bytes", (json_int_t)needed,
+            "memory_free_bytes", (json_int_t)available, "disk_bytes", (json_int_t)disk,
+            "disk_free_bytes", (json_int_t)disk_free(options->output), "build_s", build_s,
+            "simulate_s", run_s, "backend", backend->name, "device", device)));
+    else
+        printf("network   %llu neurons, %.4g synapses expected\n"
+               "memory    %.1f MB on the device (%.2f bytes a synapse), %.1f MB free\n"
+               "disk      %.1f MB (%llu frames), %.1f MB free\n"
+               "time      about %.1f s to build, %.0f s to simulate %.0f steps (%.2f ms each)\n"
+               "device    %s: %s\n",
+               (unsigned long long)neurons, plan->synapses_expected, (double)needed * 1e-6,
+               plan->synapses_expected > 0.0 ? (double)connectivity / plan->synapses_expected : 0.0,
+               (double)available * 1e-6, (double)disk * 1e-6,
+               (unsigned long long)config_frames(config), (double)disk_free(options->output) * 1e-6,
+               build_s, run_s, steps, 1e3 * step_s, backend->name, device);
+    if (disk > disk_free(options->output))
+        FAIL(
+            STATUS_FAILED,
+            "the output needs %.2f GB, %.2f GB are free on that disk; raise output.every, or write "
+            "elsewhere with -o",
+            (double)disk * 1e-9, (double)disk_free(options->output) * 1e-9);
+    return command_memory_check(plan, backend);
+}
+
+status_t command_plan(const options_t *options) {
+    config_t config;
+    network_plan_t plan;
+    const backend_t *backend;
+    TRY(backend_find(options->backend, &backend));
+    TRY(command_network(options, &config, &plan));
+    status_t status = report(options, &config, &plan, backend);
+    network_plan_destroy(&plan);
+    config_destroy(&config);
+    return status;
+}

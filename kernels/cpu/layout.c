@@ -1,0 +1,114 @@
+/* Where things lie: images, window classes, and from them the memory that a network takes. */
+#include "kernels/cpu/cpu.h"
+
+#include <stdlib.h>
+
+/* The image reaches as far beyond the lattice as the widest window that reads it. */
+image_t cpu_image(const network_t *net, uint32_t population) {
+    const population_t *p = &net->population[population];
+    int32_t left = 0, top = 0, right = (int32_t)p->nx, bottom = (int32_t)p->ny;
+    for (uint32_t k = 0; k < net->pathways; k++) {
+        const pathway_t *w = &net->pathway[k];
+        if (w->source != population)
+            continue;
+        int32_t x_end = (int32_t)p->nx - 1 + w->offset_x + (int32_t)w->window_x;
+        int32_t y_end = (int32_t)p->ny - 1 + w->offset_y + (int32_t)w->window_y;
+        left = w->offset_x < left ? w->offset_x : left;
+        top = w->offset_y < top ? w->offset_y : top;
+        right = x_end > right ? x_end : right;
+        bottom = y_end > bottom ? y_end : bottom;
+    }
+    uint32_t width = (uint32_t)(right - left);
+    return (image_t){NULL, left, top, width, (uint32_t)(bottom - top), width};
+}
+
+/* Where the class's thresholds are not 0, and which of its cells form the core. */
+int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, window_class_t *c) {
+    const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
+    const uint32_t dense = (uint32_t)(CORE_PROBABILITY * 4294967296.0);
+    uint32_t rows = w->window_y;
+    c->run = malloc(rows * sizeof *c->run);
+    c->row_first = malloc(5 * (size_t)rows * sizeof *c->row_first);
+    if (!c->run || !c->row_first)
+        return 0;
+    c->row_last = c->row_first + rows;
+    c->core_first = c->row_last + rows;
+    c->core_last = c->core_first + rows;
+    c->core_slot = c->core_last + rows;
+    for (uint32_t row = 0; row < rows; row++) {
+        const uint32_t *t = threshold + (size_t)row * w->window_x;
+        uint32_t first = w->window_x, last = 0, core = w->window_x, end = 0;
+        for (uint32_t x = 0; x < w->window_x; x++) {
+            if (t[x] > 0) {
+                first = first < x ? first : x;
+                last = x + 1;
+            }
+            if (t[x] >= dense) {
+                core = core < x ? core : x;
+                end = x + 1;
+            }
+        }
+        c->row_first[row] = first;
+        c->row_last[row] = last;
+        c->core_first[row] = c->core_last[row] = 0;
+        c->core_slot[row] = c->slots;
+        if (core >= end)
+            continue;
+        uint32_t length = (end - core + RUN_UNIT - 1) / RUN_UNIT * RUN_UNIT;
+        uint32_t early = (length - (end - core)) / 2; /* fill the run up on both sides */
+        core -= early < core ? early : core;
+        c->core_first[row] = core;
+        c->core_last[row] = core + length < w->window_x ? core + length : w->window_x;
+        c->run[c->runs++] = (run_t){row * stride + core, length};
+        c->slots += length;
+    }
+    return 1;
+}
+
+void window_class_destroy(window_class_t *c) {
+    free(c->run);
+    free(c->row_first);
+}
+
+/* Synapses of one target expected outside the core. */
+static double expected_tail(const pathway_t *w, uint32_t index, const window_class_t *c) {
+    const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
+    double tail = 0.0, all = 0.0;
+    for (uint32_t row = 0; row < w->window_y; row++)
+        for (uint32_t x = 0; x < w->window_x; x++) {
+            double p = (double)threshold[(size_t)row * w->window_x + x] * 0x1p-32;
+            all += p;
+            if (x < c->core_first[row] || x >= c->core_last[row])
+                tail += p;
+        }
+    return w->rule == RULE_FIXED_INDEGREE ? w->indegree * tail / all : tail;
+}
+
+status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes) {
+    double bytes = 0.0, code = net->weight_bits / 8.0;
+    *state_bytes = 0;
+    for (uint32_t k = 0; k < net->pathways; k++) {
+        const pathway_t *w = &net->pathway[k];
+        image_t image = cpu_image(net, w->source);
+        double targets = population_size(&net->population[w->target]);
+        uint32_t classes = w->classes_x * w->classes_y, slots = 0;
+        double tail = 0.0;
+        for (uint32_t i = 0; i < classes; i++) {
+            window_class_t c = {0};
+            if (!window_class_create(w, i, image.stride, &c))
+                FAIL(STATUS_FAILED, "no memory for the window of a pathway");
+            slots = c.slots > slots ? c.slots : slots;
+            tail += expected_tail(w, i, &c) / classes;
+            window_class_destroy(&c);
+        }
+        double bands = ceil((double)w->window_y * image.stride / BAND_SITES);
+        bytes += targets * (slots * code + tail * (code + 2.0) + bands * 4.0) +
+                 targets / BLOCK_TARGETS * (sizeof(block_t) + 128.0);
+    }
+    for (uint32_t a = 0; a < net->populations; a++) {
+        image_t image = cpu_image(net, a);
+        *state_bytes += image_bytes(&image) + 8ull * population_size(&net->population[a]);
+    }
+    *connectivity_bytes = (uint64_t)bytes;
+    return STATUS_OK;
+}
