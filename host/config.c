@@ -146,7 +146,7 @@ static status_t read_value(const config_source_t *source, const param_key_t *key
     param_expected(param, expected, sizeof expected);
     if (!key->used) {
         if (node)
-            status_warn("%s: %s: ignored, another key of its section leaves it without effect",
+            status_warn("%s: %s: ignored: no effect with the weights and profile of this pathway",
                         config_source_where(source, key->path, where), key->path);
         return STATUS_OK;
     }
@@ -211,7 +211,7 @@ status_t config_parse(const char *text, const char *origin, const char *const *o
 
 status_t config_load(const char *path, const char *const *overrides, size_t n_overrides,
                      config_t *config) {
-    enum { SIZE_MAX_BYTES = 1 << 20 };
+    enum { SIZE_MAX_BYTES = 1 << 16 }; /* the YAML library takes minutes over a MiB of keys */
     memset(config, 0, sizeof *config);
     FILE *file = fopen(path, "rb");
     if (!file)
@@ -228,7 +228,7 @@ status_t config_load(const char *path, const char *const *overrides, size_t n_ov
                              strerror(error));
     else if (size > SIZE_MAX_BYTES || memchr(text, 0, size))
         status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                             "%s: not a config; expected a YAML text file below 1 MiB", path);
+                             "%s: not a config; expected a YAML text file below 64 KiB", path);
     if (status == STATUS_OK) {
         text[size] = 0;
         status = config_parse(text, path, overrides, n_overrides, config);

@@ -55,8 +55,9 @@ typedef struct {
 
 typedef struct {
     bool present;
-    double mean, std; /* g, sigma: a weight is Normal(g/k, sigma^2/k), k the mean out-degree */
-    double range;     /* d */
+    double mean, std; /* g, sigma: a weight is Normal(g/k, sigma^2/k), k the mean out-degree;
+                       * std is 0 where weights are constant */
+    double range;     /* d; 0 where the profile is uniform */
     int profile, rule, weights; /* profile_t, rule_t, weights_t */
     int size_kind;              /* size_kind_t: which of the three keys was given */
     double size;                /* its value */
@@ -106,7 +107,7 @@ status_t config_resolved(const config_t *config, char **yaml);
 typedef enum { DESCRIBE_TEXT, DESCRIBE_MARKDOWN, DESCRIBE_JSON } describe_format_t;
 status_t config_describe(FILE *out, describe_format_t format);
 
-/* Steps of the run, of the onset, between frames: checked at load to be whole numbers >= 1. */
+/* Steps of the run and between frames: checked at load to be whole numbers >= 1. */
 uint64_t config_steps(const config_t *config);
 uint64_t config_steps_per_frame(const config_t *config);
 uint64_t config_frames(const config_t *config); /* stored frames, t = 0 included */

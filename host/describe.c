@@ -43,26 +43,22 @@ static status_t describe_json(FILE *out) {
     json_t *keys = json_array();
     for (size_t i = 0; i < n_params; i++) {
         const param_t *p = &params[i];
-        char expected[PATH_SIZE], fallback[PATH_SIZE];
-        param_expected(p, expected, sizeof expected);
+        char allowed[PATH_SIZE], fallback[PATH_SIZE];
+        param_expected(p, allowed, sizeof allowed);
         default_text(p, fallback, sizeof fallback);
-        json_t *row =
-            json_pack("{ss ss ss* ss ss ss}", "key", p->path, "type", types[p->type], "unit",
-                      p->unit, "default", fallback, "allowed", expected, "meaning", p->meaning);
-        for (const choice_t *c = p->choices; row && c && c->name; c++) {
-            json_t *list = json_object_get(row, "choices");
-            if (!list && json_object_set_new(row, "choices", list = json_array()) != 0)
-                FAIL(STATUS_FAILED, "no memory to describe the keys");
-            json_array_append_new(list, json_string(c->name));
-        }
-        if (p->type == TYPE_NUMBER)
-            json_object_set_new(row, "range", json_pack("[ff]", p->min, p->max));
-        json_array_append_new(keys, row);
+        json_t *choices = p->choices ? json_array() : NULL;
+        for (const choice_t *c = p->choices; c && c->name; c++)
+            json_array_append_new(choices, json_string(c->name));
+        json_t *range = p->type == TYPE_NUMBER ? json_pack("[f, f]", p->min, p->max) : NULL;
+        json_array_append_new(keys, json_pack("{ss ss ss* ss ss so* so* ss}", "key", p->path,
+                                              "type", types[p->type], "unit", p->unit, "default",
+                                              fallback, "allowed", allowed, "range", range,
+                                              "choices", choices, "meaning", p->meaning));
     }
-    int failed = json_array_size(keys) != n_params || json_dumpf(keys, out, JSON_INDENT(2)) != 0;
+    bool failed = json_array_size(keys) != n_params || json_dumpf(keys, out, JSON_INDENT(2)) != 0;
     json_decref(keys);
     if (failed)
-        FAIL(STATUS_FAILED, "no memory to describe the keys");
+        FAIL(STATUS_FAILED, "the keys cannot be written out as JSON: no memory, or a full disk");
     fputc('\n', out);
     return STATUS_OK;
 }
