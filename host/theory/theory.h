@@ -12,8 +12,9 @@ enum { FIXED_POINTS_MAX = 32 };
 typedef struct {
     int nx, ny; /* representative wave vector, 0 <= nx <= ny where x and y are alike */
     double re, im;
-    /* Finite-size error bar sqrt(E|lambda - mean|^2), first order, of one mode by itself.
-     * Degenerate modes also repel: within a group of `multiplicity` the scatter is wider. */
+    /* Finite-size error bar sqrt(E|lambda - mean|^2), first order, of one mode by itself; modes
+     * that share an eigenvalue also repel, sqrt((multiplicity + 1)/2) times as far where their
+     * noise is independent. INFINITY where there is no first order (defective symbol). */
     double std;
     int multiplicity;  /* number of wave vectors n of the Brillouin zone that symmetry maps to n */
     double growth;     /* |step factor|: |1 - delta + delta lambda| where all tau are equal */
