@@ -195,7 +195,7 @@ static void block_add(const network_plan_t *plan, uint32_t index, const cell_t *
                               pi);
             const double *p = pi;
             for (uint32_t wy = 0; wy < w->window_y; wy++) {
-                uint32_t sy = wrapped((int32_t)base_y + w->offset_y + (int32_t)wy, source->ny);
+                uint32_t sy = pathway_source_y(w, base_y, wy, source->ny);
                 double dy = (sy + 0.5) / source->ny - (ty + 0.5) / target->ny;
                 for (uint32_t wx = 0; wx < w->window_x; wx++, p++) {
                     uint32_t sx = pathway_source_x(w, base_x, wx, source->nx);

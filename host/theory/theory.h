@@ -42,10 +42,10 @@ typedef struct {
     int followed; /* index of the fixed point linearized about */
     char followed_reason[200];
     bool mean_field; /* whether the dynamical mean field replaced the fixed point (R > 1) */
-    double mean[POPULATIONS_MAX],
-        spread[POPULATIONS_MAX];  /* its u_a, Delta_a (variance of h); else h*_a, 0 */
-    double gain[POPULATIONS_MAX]; /* effective gain phi' (or its Gaussian average); modes and
-                                   * outliers are those of J diag(gain) */
+    double mean[POPULATIONS_MAX];   /* its u_a; else h*_a */
+    double spread[POPULATIONS_MAX]; /* its Delta_a, the variance of h; else 0 */
+    double gain[POPULATIONS_MAX];   /* effective gain phi' (or its Gaussian average); modes and
+                                     * outliers are those of J diag(gain) */
     /* Largest growth of all modes where that exceeds 1, otherwise of the outliers (of all where
      * there is none). */
     eigenmode_t dominant;
