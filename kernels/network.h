@@ -73,6 +73,9 @@ HD uint32_t pathway_base_y(const pathway_t *w, uint32_t iy) {
 HD uint32_t pathway_source_x(const pathway_t *w, uint32_t base_x, uint32_t wx, uint32_t nx) {
     return wrapped((int32_t)base_x + w->offset_x + (int32_t)wx, nx);
 }
+HD uint32_t pathway_source_y(const pathway_t *w, uint32_t base_y, uint32_t wy, uint32_t ny) {
+    return wrapped((int32_t)base_y + w->offset_y + (int32_t)wy, ny);
+}
 HD const uint32_t *pathway_threshold(const pathway_t *w, uint32_t ix, uint32_t iy) {
     uint64_t class_index = (uint64_t)(iy % w->classes_y) * w->classes_x + ix % w->classes_x;
     return w->threshold + class_index * w->window_x * w->window_y;

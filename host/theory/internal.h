@@ -36,7 +36,7 @@ void mean_network_destroy(mean_network_t *net);
  * the stored probability, or under RULE_FIXED_INDEGREE that of successive sampling. */
 void pathway_inclusion(const pathway_t *w, size_t class_index, double *pi);
 /* Successive sampling of `indegree` of n without replacement with weights p: pi_j = 1 - exp(-t
- * p_j), sum pi = indegree (B. Rosen, J. Stat. Plan. Inference 62, 159 (1997)), exact for large
+ * p_j), sum pi = indegree (B. Rosen, Ann. Math. Statist. 43, 373 (1972)), the limit of large
  * indegree. In place: p in, pi out. */
 void inclusion_probabilities(uint32_t indegree, size_t n, double *p);
 
@@ -49,8 +49,8 @@ status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const doub
                      eigenmode_t modes[POPULATIONS_MAX], int *n);
 /* The mode of largest growth of all orbits; of equal ones (to 1e-8) that of least |n|. */
 status_t dominant_mode(const mean_network_t *net, const double *gain, eigenmode_t *mode);
-/* Largest distance that leaving out aliased wave vectors puts into `mode`'s eigenvalue; NAN where
- * the block is larger than 64. */
+/* Distance from `mode`'s eigenvalue to the nearest one of the block of all wave vectors that alias
+ * onto its own: what leaving them out costs. NAN where the block is larger than 64. */
 status_t mode_aliasing(const network_plan_t *plan, const double *gain, const eigenmode_t *mode,
                        double *distance);
 

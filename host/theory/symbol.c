@@ -69,27 +69,55 @@ static zone_t zone_create(const network_t *net) {
     return zone;
 }
 
-/* Adds the transform of one class, weighted, to sums[rows][columns] over n: Sum_Delta p(Delta)
- * exp(-2 pi i n.Delta), whose imaginary part the classes' reflections cancel. `lattice` is the
- * source lattice [ny][nx], transformed into `spectrum` by `transform`. */
-static void class_transform(const pathway_t *w, const population_t *target,
-                            const population_t *source, uint32_t cx, uint32_t cy, const double *pi,
-                            fftw_plan transform, double *lattice, fftw_complex *spectrum,
-                            const zone_t *zone, double weight, double *sums) {
-    memset(lattice, 0, sizeof *lattice * source->nx * source->ny);
+/* One class at a time: inclusion probabilities of the window, on the source lattice [ny][nx], and
+ * their transform. */
+typedef struct {
+    double *pi, *lattice;
+    fftw_complex *spectrum;
+    fftw_plan plan;
+} transform_t;
+
+static status_t transform_create(const pathway_t *w, const population_t *source, transform_t *t) {
+    *t = (transform_t){malloc(sizeof(double) * w->window_x * w->window_y),
+                       fftw_alloc_real((size_t)source->nx * source->ny),
+                       fftw_alloc_complex((size_t)(source->nx / 2 + 1) * source->ny), NULL};
+    if (t->pi && t->lattice && t->spectrum)
+        t->plan = fftw_plan_dft_r2c_2d((int)source->ny, (int)source->nx, t->lattice, t->spectrum,
+                                       FFTW_ESTIMATE);
+    if (!t->plan)
+        FAIL(STATUS_FAILED, "no memory for the transform of a %ux%u lattice", source->nx,
+             source->ny);
+    return STATUS_OK;
+}
+
+static void transform_destroy(transform_t *t) {
+    if (t->plan)
+        fftw_destroy_plan(t->plan);
+    fftw_free(t->spectrum);
+    fftw_free(t->lattice);
+    free(t->pi);
+}
+
+/* Adds the transform of t->pi for target class (cx, cy), weighted, to sums[rows][columns] over n:
+ * Sum_Delta p(Delta) exp(-2 pi i n.Delta), whose imaginary part the classes' reflections cancel. */
+static void transform_add(const network_t *net, const pathway_t *w, transform_t *t, uint32_t cx,
+                          uint32_t cy, const zone_t *zone, double weight, double *sums) {
+    const population_t *target = &net->population[w->target];
+    const population_t *source = &net->population[w->source];
+    const double *pi = t->pi;
+    memset(t->lattice, 0, sizeof *t->lattice * source->nx * source->ny);
     for (uint32_t wy = 0; wy < w->window_y; wy++) {
-        uint32_t y = wrapped(w->offset_y + (int32_t)wy, source->ny);
+        double *row = t->lattice + (size_t)pathway_source_y(w, 0, wy, source->ny) * source->nx;
         for (uint32_t wx = 0; wx < w->window_x; wx++)
-            lattice[(size_t)y * source->nx + wrapped(w->offset_x + (int32_t)wx, source->nx)] =
-                *pi++;
+            row[pathway_source_x(w, 0, wx, source->nx)] = *pi++;
     }
-    fftw_execute(transform);
+    fftw_execute(t->plan);
     double x0 = 0.5 / source->nx - (cx + 0.5) / target->nx;
     double y0 = 0.5 / source->ny - (cy + 0.5) / target->ny;
     complex double turn = cexp(-2.0 * PI * I * x0);
     for (int ny = 0; ny < zone->rows; ny++) {
         complex double phase = weight * cexp(-2.0 * PI * I * y0 * ny);
-        const fftw_complex *row = spectrum + (size_t)ny * (source->nx / 2 + 1);
+        const fftw_complex *row = t->spectrum + (size_t)ny * (source->nx / 2 + 1);
         for (int nx = 0; nx < zone->columns; nx++, phase *= turn)
             *sums++ += creal(row[nx] * phase);
     }
@@ -102,53 +130,34 @@ static status_t pathway_symbol(const network_plan_t *plan, uint32_t index, const
                                double *symbol, double *variance) {
     const pathway_t *w = &plan->net.pathway[index];
     const pathway_facts_t *facts = &plan->facts[index];
-    const population_t *target = &plan->net.population[w->target];
-    const population_t *source = &plan->net.population[w->source];
-    size_t cells = (size_t)w->window_x * w->window_y;
+    double mean = facts->mean / facts->out_degree;
+    double weight_variance =
+        w->weights == WEIGHTS_CONSTANT ? 0.0 : facts->std * facts->std / facts->out_degree;
+    if (w->rule == RULE_FIXED_INDEGREE)
+        weight_variance *= 1.0 - 1.0 / w->indegree;
     uint32_t used_x = w->classes_x, used_y = w->classes_y;
     while (used_x * used_y > CLASSES_MAX)
         *(used_x > used_y ? &used_x : &used_y) -= 1;
+    double share = 1.0 / (used_x * used_y);
 
-    double *pi = malloc(sizeof *pi * cells);
-    double *lattice = fftw_alloc_real((size_t)source->nx * source->ny);
-    fftw_complex *spectrum = fftw_alloc_complex((size_t)(source->nx / 2 + 1) * source->ny);
-    fftw_plan transform = NULL;
-    if (pi && lattice && spectrum)
-        transform = fftw_plan_dft_r2c_2d((int)source->ny, (int)source->nx, lattice, spectrum,
-                                         FFTW_ESTIMATE);
-    if (transform) {
-        double mean = facts->mean / facts->out_degree;
-        double weight_variance =
-            w->weights == WEIGHTS_CONSTANT ? 0.0 : facts->std * facts->std / facts->out_degree;
-        if (w->rule == RULE_FIXED_INDEGREE)
-            weight_variance *= 1.0 - 1.0 / w->indegree;
-        memset(symbol, 0, sizeof *symbol * (size_t)zone->rows * (size_t)zone->columns);
-        *variance = 0.0;
-        double share = 1.0 / (used_x * used_y);
-        for (uint32_t ky = 0; ky < used_y; ky++)
-            for (uint32_t kx = 0; kx < used_x; kx++) {
-                uint32_t cx = class_sample(kx, used_x, w->classes_x);
-                uint32_t cy = class_sample(ky, used_y, w->classes_y);
-                pathway_inclusion(w, (size_t)cy * w->classes_x + cx, pi);
-                double sum = 0.0, squares = 0.0;
-                for (size_t i = 0; i < cells; i++) {
-                    sum += pi[i];
-                    squares += pi[i] * pi[i];
-                }
-                *variance +=
-                    share * (sum * (weight_variance + mean * mean) - squares * mean * mean);
-                class_transform(w, target, source, cx, cy, pi, transform, lattice, spectrum, zone,
-                                share * mean, symbol);
-            }
-        fftw_destroy_plan(transform);
+    transform_t transform;
+    status_t status = transform_create(w, &plan->net.population[w->source], &transform);
+    memset(symbol, 0, sizeof *symbol * (size_t)zone->rows * (size_t)zone->columns);
+    *variance = 0.0;
+    for (uint32_t i = 0; status == STATUS_OK && i < used_x * used_y; i++) {
+        uint32_t cx = class_sample(i % used_x, used_x, w->classes_x);
+        uint32_t cy = class_sample(i / used_x, used_y, w->classes_y);
+        double sum = 0.0, squares = 0.0;
+        pathway_inclusion(w, (size_t)cy * w->classes_x + cx, transform.pi);
+        for (size_t j = 0; j < (size_t)w->window_x * w->window_y; j++) {
+            sum += transform.pi[j];
+            squares += transform.pi[j] * transform.pi[j];
+        }
+        *variance += share * (sum * (weight_variance + mean * mean) - squares * mean * mean);
+        transform_add(&plan->net, w, &transform, cx, cy, zone, share * mean, symbol);
     }
-    fftw_free(spectrum);
-    fftw_free(lattice);
-    free(pi);
-    if (!transform)
-        FAIL(STATUS_FAILED, "no memory for the transform of a %ux%u lattice", source->nx,
-             source->ny);
-    return STATUS_OK;
+    transform_destroy(&transform);
+    return status;
 }
 
 static int orbit_compare(const void *left, const void *right) {

@@ -12,8 +12,9 @@ enum { FIXED_POINTS_MAX = 32 };
 typedef struct {
     int nx, ny; /* representative wave vector, 0 <= nx <= ny where x and y are alike */
     double re, im;
-    /* Finite-size error bar sqrt(E|lambda - mean|^2), first order, of one mode by itself.
-     * Degenerate modes also repel: within a group of `multiplicity` the scatter is wider. */
+    /* Finite-size error bar sqrt(E|lambda - mean|^2), first order, of one mode by itself; modes
+     * that share an eigenvalue also repel, sqrt((multiplicity + 1)/2) times as far where their
+     * noise is independent. INFINITY where there is no first order (defective symbol). */
     double std;
     int multiplicity;  /* number of wave vectors n of the Brillouin zone that symmetry maps to n */
     double growth;     /* |step factor|: |1 - delta + delta lambda| where all tau are equal */
@@ -41,10 +42,10 @@ typedef struct {
     int followed; /* index of the fixed point linearized about */
     char followed_reason[200];
     bool mean_field; /* whether the dynamical mean field replaced the fixed point (R > 1) */
-    double mean[POPULATIONS_MAX],
-        spread[POPULATIONS_MAX];  /* its u_a, Delta_a (variance of h); else h*_a, 0 */
-    double gain[POPULATIONS_MAX]; /* effective gain phi' (or its Gaussian average); modes and
-                                   * outliers are those of J diag(gain) */
+    double mean[POPULATIONS_MAX];   /* its u_a; else h*_a */
+    double spread[POPULATIONS_MAX]; /* its Delta_a, the variance of h; else 0 */
+    double gain[POPULATIONS_MAX];   /* effective gain phi' (or its Gaussian average); modes and
+                                     * outliers are those of J diag(gain) */
     /* Largest growth of all modes where that exceeds 1, otherwise of the outliers (of all where
      * there is none). */
     eigenmode_t dominant;
