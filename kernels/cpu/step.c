@@ -131,30 +131,13 @@ static void destroy(backend_state_t *state) {
     free(state);
 }
 
-/* The image reaches as far beyond the lattice as the widest window that reads it. */
 static status_t state_create(backend_state_t *state, uint64_t *bytes) {
     const network_t *net = &state->net;
     for (uint32_t b = 0; b < net->populations; b++) {
         const population_t *p = &net->population[b];
-        int32_t left = 0, top = 0, right = (int32_t)p->nx, bottom = (int32_t)p->ny;
-        for (uint32_t k = 0; k < net->pathways; k++) {
-            const pathway_t *w = &net->pathway[k];
-            if (w->source != b)
-                continue;
-            int32_t x_end = (int32_t)p->nx - 1 + w->offset_x + (int32_t)w->window_x;
-            int32_t y_end = (int32_t)p->ny - 1 + w->offset_y + (int32_t)w->window_y;
-            left = w->offset_x < left ? w->offset_x : left;
-            top = w->offset_y < top ? w->offset_y : top;
-            right = x_end > right ? x_end : right;
-            bottom = y_end > bottom ? y_end : bottom;
-        }
         image_t *image = &state->image[b];
-        image->left = left;
-        image->top = top;
-        image->width = (uint32_t)(right - left);
-        image->height = (uint32_t)(bottom - top);
-        image->stride = image->width;
-        size_t sites = (size_t)image->stride * image->height + 2 * RUN_UNIT, n = population_size(p);
+        *image = image_of(net, b);
+        size_t sites = image_sites(image) + 2 * RUN_UNIT, n = population_size(p);
         image->code = allocate(sites * sizeof *image->code);
         state->h[b] = allocate(n * sizeof *state->h[b]);
         state->rate[b] = allocate(n * sizeof *state->rate[b]);
