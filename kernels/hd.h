@@ -2,6 +2,7 @@
 #ifndef BRISC_HD_H
 #define BRISC_HD_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <math.h>

@@ -37,7 +37,14 @@ HD float normal_from_bits(const normal_node_t *table, uint32_t bits) {
     return bits >> 31 ? z : -z;
 }
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The table, the same bits everywhere: built once, before the first use by any thread. */
 const normal_node_t *normal_table(void);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

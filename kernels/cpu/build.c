@@ -193,25 +193,14 @@ static void draw_codes(const backend_state_t *state, const pathway_t *w, uint32_
                 recentred_code(input[k].code, k, sum, recentred_sum(w), count, code_max);
 }
 
-static void store_code(void *plane, uint8_t *low, uint32_t bits, size_t k, int32_t code) {
-    if (bits == 8)
-        ((int8_t *)plane)[k] = (int8_t)code;
-    else if (bits == 16)
-        ((int16_t *)plane)[k] = (int16_t)code;
-    else {
-        ((int16_t *)plane)[k] = (int16_t)(code >> 8);
-        low[k] = (uint8_t)code;
-    }
-}
-
 /* Packs the scratch of one block into its one allocation. */
 static int pack(block_t *b, const scratch_t *s, uint32_t bits, uint32_t targets, uint32_t slots,
                 uint32_t bands) {
     size_t core = (size_t)targets * slots, tail = s->tail_start[(size_t)targets * bands];
-    size_t code_size = bits == 8 ? 1 : 2, low_size = bits == 24 ? 1 : 0;
+    size_t plane = code_size(bits), low_size = bits == 24 ? 1 : 0;
     size_t starts = ((size_t)targets * bands + 1) * sizeof *b->tail_start;
-    size_t size[6] = {core * code_size, core * low_size, tail * sizeof *b->tail,
-                      tail * code_size, tail * low_size, starts};
+    size_t size[6] = {core * plane, core * low_size, tail * sizeof *b->tail,
+                      tail * plane, tail * low_size, starts};
     size_t at[7] = {0};
     for (int k = 0; k < 6; k++)
         at[k + 1] = (at[k] + size[k] + 15) / 16 * 16;
@@ -279,7 +268,7 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     uint32_t classes = w->classes_x * w->classes_y;
     p->target = w->target;
     p->source = w->source;
-    p->bands = (uint32_t)(((uint64_t)w->window_y * stride + BAND_SITES - 1) / BAND_SITES);
+    p->bands = window_bands(w, &state->image[w->source]);
     p->blocks =
         (population_size(&state->net.population[w->target]) + BLOCK_TARGETS - 1) / BLOCK_TARGETS;
     p->block = calloc(p->blocks, sizeof *p->block);

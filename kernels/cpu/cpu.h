@@ -1,8 +1,4 @@
-/* The cpu backend's storage, shared by its build, step and edges.
- *
- * Image. The rate codes of a population, with its rows and columns repeated around it as far as
- * any window reaches, so that the window of a target is at a fixed distance from its base site
- * and no index has to be wrapped.
+/* The cpu backend's storage (beyond storage.h), shared by its build, step and edges.
  *
  * Core and tail. Where a pathway's probability is high (CORE_PROBABILITY), a window row's sites are
  * stored densely: a run of weight codes, 0 for no synapse, met with as many contiguous rates. The
@@ -15,8 +11,9 @@
 
 #include "kernels/backend.h"
 #include "kernels/draw.h"
+#include "kernels/storage.h"
 
-enum { BLOCK_TARGETS = 64, RUN_UNIT = 8, BAND_SITES = 65536 };
+enum { BLOCK_TARGETS = 64, RUN_UNIT = 8 };
 /* A dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
  * same memory at 0.5; summing a dense run is cheaper, so the best is lower (measured: 0.25-0.5). */
 #define CORE_PROBABILITY 0.3
@@ -53,12 +50,6 @@ typedef struct {
     block_t *block;
 } cpu_pathway_t;
 
-typedef struct {
-    int32_t *code; /* [height][stride] and what runs may overread */
-    int32_t left, top;
-    uint32_t width, height, stride;
-} image_t;
-
 typedef struct simd_ops simd_ops_t;
 
 struct backend_state {
@@ -66,7 +57,7 @@ struct backend_state {
     const simd_ops_t *simd;
     int threads;
     cpu_pathway_t pathway[PATHWAYS_MAX];
-    image_t image[POPULATIONS_MAX];
+    image_t image[POPULATIONS_MAX]; /* and 2 RUN_UNIT sites more, which runs may overread */
     float *h[POPULATIONS_MAX];
     int32_t *rate[POPULATIONS_MAX]; /* codes, [ny][nx] */
     uint64_t saturated;
@@ -94,7 +85,6 @@ status_t simd_choose(int simd, const simd_ops_t **ops);
 
 status_t cpu_build(backend_state_t *state, connectivity_t *connectivity);
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes);
-image_t cpu_image(const network_t *net, uint32_t population); /* geometry; code is NULL */
 int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, window_class_t *c);
 void window_class_destroy(window_class_t *c);
 void cpu_build_destroy(backend_state_t *state);
@@ -107,7 +97,7 @@ void cpu_rates_changed(backend_state_t *state, uint32_t population); /* from h *
 
 /* A run may reach past the last row by less than RUN_UNIT sites, and be read beyond that. */
 static inline size_t image_bytes(const image_t *image) {
-    return ((size_t)image->stride * image->height + 2 * RUN_UNIT) * sizeof *image->code;
+    return (image_sites(image) + 2 * RUN_UNIT) * sizeof *image->code;
 }
 
 static inline uint32_t block_targets(const backend_state_t *state, uint32_t pathway,
@@ -118,22 +108,6 @@ static inline uint32_t block_targets(const backend_state_t *state, uint32_t path
 
 static inline uint32_t class_index(const pathway_t *w, uint32_t ix, uint32_t iy) {
     return iy % w->classes_y * w->classes_x + ix % w->classes_x;
-}
-
-/* The image site that the window of target (ix, iy) begins at. */
-static inline const int32_t *window_of(const image_t *image, const pathway_t *w, uint32_t ix,
-                                       uint32_t iy) {
-    int64_t x = (int64_t)pathway_base_x(w, ix) + w->offset_x - image->left;
-    int64_t y = (int64_t)pathway_base_y(w, iy) + w->offset_y - image->top;
-    return image->code + y * image->stride + x;
-}
-
-/* A stored code, from its one or two planes. */
-static inline int32_t stored_code(const void *plane, const uint8_t *low, uint32_t bits, size_t k) {
-    if (bits == 8)
-        return ((const int8_t *)plane)[k];
-    int32_t high = ((const int16_t *)plane)[k];
-    return bits == 16 ? high : (int32_t)((uint32_t)high << 8 | low[k]);
 }
 
 #endif

@@ -3,17 +3,7 @@
 
 #include <stdlib.h>
 
-typedef struct {
-    uint32_t source;
-    int32_t code;
-} edge_t;
-
-static int by_source(const void *a, const void *b) {
-    uint32_t x = ((const edge_t *)a)->source, y = ((const edge_t *)b)->source;
-    return (x > y) - (x < y);
-}
-
-/* The inputs of one target, ascending; returns how many. */
+/* The inputs of one target, in storage order; returns how many. */
 static uint32_t row_edges(const backend_state_t *state, uint32_t pathway, uint32_t target,
                           edge_t *edge) {
     const pathway_t *w = &state->net.pathway[pathway];
@@ -24,27 +14,21 @@ static uint32_t row_edges(const backend_state_t *state, uint32_t pathway, uint32
     uint32_t t = target % BLOCK_TARGETS, bits = state->net.weight_bits, count = 0;
     uint32_t ix = target % to->nx, iy = target / to->nx, stride = state->image[w->source].stride;
     const window_class_t *c = &p->class_of[class_index(w, ix, iy)];
-    int32_t base_x = (int32_t)pathway_base_x(w, ix) + w->offset_x;
-    int32_t base_y = (int32_t)pathway_base_y(w, iy) + w->offset_y;
-#define SOURCE_AT(row, column)                                                                     \
-    (wrapped(base_y + (int32_t)(row), from->ny) * from->nx +                                       \
-     wrapped(base_x + (int32_t)(column), from->nx))
     for (uint32_t row = 0; row < w->window_y; row++)
         for (uint32_t x = c->core_first[row]; x < c->core_last[row]; x++) {
             size_t slot = (size_t)t * p->slots + c->core_slot[row] + x - c->core_first[row];
             int32_t code = stored_code(b->core, b->core_low, bits, slot);
             if (code)
-                edge[count++] = (edge_t){SOURCE_AT(row, x), code};
+                edge[count++] = (edge_t){window_source(w, from, ix, iy, row, x), code};
         }
     for (uint32_t band = 0; band < p->bands; band++)
         for (uint32_t k = b->tail_start[t * p->bands + band];
              k < b->tail_start[t * p->bands + band + 1]; k++) {
             uint32_t offset = band * BAND_SITES + b->tail[k];
             int32_t code = stored_code(b->tail_code, b->tail_low, bits, k);
-            edge[count++] = (edge_t){SOURCE_AT(offset / stride, offset % stride), code};
+            edge[count++] =
+                (edge_t){window_source(w, from, ix, iy, offset / stride, offset % stride), code};
         }
-#undef SOURCE_AT
-    qsort(edge, count, sizeof *edge, by_source);
     return count;
 }
 
@@ -55,14 +39,8 @@ status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uin
     if (!edge)
         FAIL(STATUS_FAILED, "no memory for the edges of one target");
     indptr[0] = 0;
-    for (uint32_t t = 0; t < count; t++) {
-        uint32_t n = row_edges(state, pathway, first + t, edge);
-        indptr[t + 1] = indptr[t] + n;
-        for (uint32_t k = 0; sources && k < n; k++) {
-            sources[indptr[t] + k] = edge[k].source;
-            codes[indptr[t] + k] = edge[k].code;
-        }
-    }
+    for (uint32_t t = 0; t < count; t++)
+        edges_put(edge, row_edges(state, pathway, first + t, edge), t, indptr, sources, codes);
     free(edge);
     return STATUS_OK;
 }

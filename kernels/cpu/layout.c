@@ -3,25 +3,6 @@
 
 #include <stdlib.h>
 
-/* The image reaches as far beyond the lattice as the widest window that reads it. */
-image_t cpu_image(const network_t *net, uint32_t population) {
-    const population_t *p = &net->population[population];
-    int32_t left = 0, top = 0, right = (int32_t)p->nx, bottom = (int32_t)p->ny;
-    for (uint32_t k = 0; k < net->pathways; k++) {
-        const pathway_t *w = &net->pathway[k];
-        if (w->source != population)
-            continue;
-        int32_t x_end = (int32_t)p->nx - 1 + w->offset_x + (int32_t)w->window_x;
-        int32_t y_end = (int32_t)p->ny - 1 + w->offset_y + (int32_t)w->window_y;
-        left = w->offset_x < left ? w->offset_x : left;
-        top = w->offset_y < top ? w->offset_y : top;
-        right = x_end > right ? x_end : right;
-        bottom = y_end > bottom ? y_end : bottom;
-    }
-    uint32_t width = (uint32_t)(right - left);
-    return (image_t){NULL, left, top, width, (uint32_t)(bottom - top), width};
-}
-
 /* Where the class's thresholds are not 0, and which of its cells form the core. */
 int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, window_class_t *c) {
     const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
@@ -89,7 +70,7 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
     *state_bytes = 0;
     for (uint32_t k = 0; k < net->pathways; k++) {
         const pathway_t *w = &net->pathway[k];
-        image_t image = cpu_image(net, w->source);
+        image_t image = image_of(net, w->source);
         double targets = population_size(&net->population[w->target]);
         uint32_t classes = w->classes_x * w->classes_y, slots = 0;
         double tail = 0.0;
@@ -101,12 +82,12 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
             tail += expected_tail(w, i, &c) / classes;
             window_class_destroy(&c);
         }
-        double bands = ceil((double)w->window_y * image.stride / BAND_SITES);
+        double bands = window_bands(w, &image);
         bytes += targets * (slots * code + tail * (code + 2.0) + bands * 4.0) +
                  targets / BLOCK_TARGETS * (sizeof(block_t) + 128.0);
     }
     for (uint32_t a = 0; a < net->populations; a++) {
-        image_t image = cpu_image(net, a);
+        image_t image = image_of(net, a);
         *state_bytes += image_bytes(&image) + 8ull * population_size(&net->population[a]);
     }
     *connectivity_bytes = (uint64_t)bytes;

@@ -72,14 +72,14 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     const image_t *image = &state->image[w->source];
     uint32_t nx = state->net.population[w->target].nx;
     uint32_t targets = block_targets(state, pathway, block);
-    size_t code_size = bits == 8 ? 1 : 2;
+    size_t plane = code_size(bits);
     const int32_t *window[BLOCK_TARGETS];
     uint32_t ix = block * BLOCK_TARGETS % nx, iy = block * BLOCK_TARGETS / nx;
     for (uint32_t t = 0; t < targets; t++) {
         window[t] = window_of(image, w, ix, iy);
         size_t slot = (size_t)t * p->slots;
-        const char *code = (const char *)b->core + slot * code_size;
-        prefetch(code, p->slots * code_size);
+        const char *code = (const char *)b->core + slot * plane;
+        prefetch(code, p->slots * plane);
         sum[t] = core_sum(&p->class_of[class_index(w, ix, iy)], code,
                           bits == 24 ? b->core_low + slot : NULL, window[t], bits);
         if (++ix == nx) {
@@ -90,8 +90,8 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     for (uint32_t t = 0; t < targets; t++) {
         const uint32_t *start = b->tail_start + (size_t)t * p->bands;
         prefetch(b->tail + start[0], (start[p->bands] - start[0]) * sizeof *b->tail);
-        prefetch((const char *)b->tail_code + start[0] * code_size,
-                 (start[p->bands] - start[0]) * code_size);
+        prefetch((const char *)b->tail_code + start[0] * plane,
+                 (start[p->bands] - start[0]) * plane);
         for (uint32_t band = 0; band < p->bands; band++)
             sum[t] +=
                 tail_sum(b->tail, b->tail_code, b->tail_low, window[t] + (size_t)band * BAND_SITES,

@@ -162,7 +162,7 @@ static status_t state_create(backend_state_t *state, uint64_t *bytes) {
     for (uint32_t b = 0; b < net->populations; b++) {
         size_t n = population_size(&net->population[b]);
         image_t *image = &state->image[b];
-        *image = cpu_image(net, b);
+        *image = image_of(net, b);
         image->code = allocate(image_bytes(image));
         state->h[b] = allocate(n * sizeof *state->h[b]);
         state->rate[b] = allocate(n * sizeof *state->rate[b]);

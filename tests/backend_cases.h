@@ -1,0 +1,219 @@
+/* Small networks of every kind, and the comparison of two backends on them, bit for bit. Read by C
+ * and C++ tests. */
+#ifndef BRISC_BACKEND_CASES_H
+#define BRISC_BACKEND_CASES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#include <cmocka.h>
+#include "host/pathway.h"
+#ifdef __cplusplus
+}
+#endif
+#include "kernels/backend.h"
+
+typedef struct {
+    const char *name;
+    uint32_t lattice[2][2]; /* of E, I: nx, ny */
+    int gain[2];
+    int profile, rule, weights, weight_bits;
+    double range[2], density[2]; /* of a connection from E, I */
+    double mean, std;            /* from E; from I: -mean, std */
+    double noise, rate_max;      /* rate_max not 0: some saturate */
+    uint32_t most_steps;         /* 0: as many as the test asks for; else I receives nothing */
+} backend_case_t;
+
+/* clang-format off */
+static const backend_case_t BACKEND_CASES[] = {
+    {"Gaussian, normal, lattices 2:1", {{20, 16}, {10, 8}}, {GAIN_TANH, GAIN_TANH},
+     PROFILE_GAUSSIAN, RULE_BERNOULLI, WEIGHTS_NORMAL, 16,
+     {.12, .15}, {.9, .8}, 9, 1, .02, 0, 0},
+    {"exponential, 8 bits, lattices that share few divisors", {{18, 12}, {15, 8}},
+     {GAIN_SIGMOID, GAIN_TANH}, PROFILE_EXPONENTIAL, RULE_BERNOULLI, WEIGHTS_NORMAL, 8,
+     {.06, .1}, {.9, .7}, 4, 2, .1, 0, 0},
+    {"disc, lognormal, 24 bits", {{16, 16}, {16, 16}},
+     {GAIN_CLIPPED_LINEAR, GAIN_THRESHOLD_LINEAR}, PROFILE_DISC, RULE_BERNOULLI,
+     WEIGHTS_LOGNORMAL, 24, {.2, .3}, {.5, .6}, 1.5, .8, 0, 0, 0},
+    {"all to all, constant weights, no noise", {{9, 7}, {5, 3}}, {GAIN_LINEAR, GAIN_LINEAR},
+     PROFILE_UNIFORM, RULE_BERNOULLI, WEIGHTS_CONSTANT, 16,
+     {0, 0}, {1, 1}, .5, 0, 0, 0, 0},
+    {"fixed in-degree, normal", {{14, 12}, {7, 6}}, {GAIN_THRESHOLD_POWER, GAIN_THRESHOLD_POWER},
+     PROFILE_GAUSSIAN, RULE_FIXED_INDEGREE, WEIGHTS_NORMAL, 16,
+     {.1, .12}, {.7, .8}, .6, .4, .01, 0, 0},
+    {"fixed in-degree, lognormal, 24 bits", {{12, 9}, {8, 9}}, {GAIN_TANH, GAIN_THRESHOLD_LINEAR},
+     PROFILE_EXPONENTIAL, RULE_FIXED_INDEGREE, WEIGHTS_LOGNORMAL, 24,
+     {.1, .1}, {.5, .4}, 2, .5, .2, 0, 0},
+    {"fixed in-degree, all sources, 8 bits", {{8, 6}, {4, 4}}, {GAIN_TANH, GAIN_TANH},
+     PROFILE_UNIFORM, RULE_FIXED_INDEGREE, WEIGHTS_NORMAL, 8,
+     {0, 0}, {1, 1}, 3, 3, .1, 0, 0},
+    {"ring, rates that saturate", {{160, 1}, {120, 1}}, {GAIN_LINEAR, GAIN_THRESHOLD_LINEAR},
+     PROFILE_GAUSSIAN, RULE_BERNOULLI, WEIGHTS_NORMAL, 16,
+     {.1, .2}, {.8, .6}, 12, 1, .1, 4, 0},
+    {"ring, fixed in-degree", {{96, 1}, {72, 1}}, {GAIN_SIGMOID, GAIN_TANH},
+     PROFILE_DISC, RULE_FIXED_INDEGREE, WEIGHTS_CONSTANT, 8,
+     {.2, .2}, {.5, .4}, 5, 0, .1, 0, 0},
+    {"window of several bands", {{6, 5}, {190, 188}}, {GAIN_TANH, GAIN_TANH},
+     PROFILE_GAUSSIAN, RULE_BERNOULLI, WEIGHTS_NORMAL, 16,
+     {.2, .3}, {.5, .05}, 5, 1, 0, 0, 2},
+    {"window of several bands, fixed in-degree", {{3, 2}, {190, 188}}, {GAIN_TANH, GAIN_TANH},
+     PROFILE_UNIFORM, RULE_FIXED_INDEGREE, WEIGHTS_NORMAL, 24,
+     {0, 0}, {1, .02}, 5, 1, 0, 0, 1},
+};
+/* clang-format on */
+enum { BACKEND_CASES_N = sizeof BACKEND_CASES / sizeof *BACKEND_CASES };
+
+static void check_status(status_t status) {
+    if (status != STATUS_OK)
+        fail_msg("%s (%s)", status_message(), status_origin());
+}
+
+static void case_plan(const backend_case_t *k, network_plan_t *plan) {
+    config_t config;
+    memset(&config, 0, sizeof config);
+    config.populations = 2;
+    config.network.weight_bits = k->weight_bits;
+    config.simulation.dt_ms = 0.5;
+    config.simulation.duration_ms = 100.0;
+    config.simulation.seed = 0x123456789abcdefull;
+    for (int a = 0; a < 2; a++) {
+        population_config_t *p = &config.population[a];
+        snprintf(p->name, sizeof p->name, "%s", a ? "I" : "E");
+        memcpy(p->lattice, k->lattice[a], sizeof p->lattice);
+        p->gain.kind = k->gain[a];
+        p->gain.max = 2.0 + a;
+        p->gain.min = -0.5;
+        p->gain.slope = 1.2;
+        p->gain.threshold = 0.1;
+        p->gain.exponent = a ? 2.0 : 1.5;
+        p->tau_ms = 20.0 - 8.0 * a;
+        p->noise = k->noise;
+        p->input = 0.3;
+        p->rate_max = k->rate_max;
+        for (int b = 0; b < 2; b++) {
+            connection_config_t *c = &config.connection[a][b];
+            c->present = a == 0 || k->most_steps == 0;
+            c->mean = b ? -k->mean : k->mean;
+            c->std = k->std;
+            c->range = k->range[b];
+            c->profile = k->profile;
+            c->rule = k->rule;
+            c->weights = k->weights;
+            c->size_kind = SIZE_DENSITY;
+            c->size = k->density[b];
+        }
+    }
+    check_status(network_plan_create(&config, plan));
+}
+
+/* The rows of one pathway from each backend: all at once, and some from the middle. */
+static void edges_compare(const backend_t *const backend[2], backend_state_t *const state[2],
+                          const network_t *net, uint32_t pathway, uint64_t synapses) {
+    uint32_t targets = population_size(&net->population[net->pathway[pathway].target]);
+    uint32_t first[2] = {0, targets / 3}, count[2] = {targets, targets - targets / 3};
+    for (int part = 0; part < 2; part++) {
+        uint64_t *indptr[2];
+        uint32_t *sources[2];
+        int32_t *codes[2];
+        for (int b = 0; b < 2; b++) {
+            indptr[b] = (uint64_t *)calloc(count[part] + 1, sizeof(uint64_t));
+            sources[b] = (uint32_t *)calloc(synapses + 1, sizeof(uint32_t));
+            codes[b] = (int32_t *)calloc(synapses + 1, sizeof(int32_t));
+            check_status(backend[b]->edges(state[b], pathway, first[part], count[part], indptr[b],
+                                           NULL, NULL));
+            assert_true(indptr[b][count[part]] <= synapses);
+            check_status(backend[b]->edges(state[b], pathway, first[part], count[part], indptr[b],
+                                           sources[b], codes[b]));
+        }
+        assert_true(part == 1 || indptr[0][targets] == synapses);
+        assert_memory_equal(indptr[0], indptr[1], (count[part] + 1) * sizeof(uint64_t));
+        assert_memory_equal(sources[0], sources[1], synapses * sizeof(uint32_t));
+        assert_memory_equal(codes[0], codes[1], synapses * sizeof(int32_t));
+        for (int b = 0; b < 2; b++) {
+            free(indptr[b]);
+            free(sources[b]);
+            free(codes[b]);
+        }
+    }
+}
+
+/* Potentials that reach every part of a gain. */
+static void state_put(const backend_t *const backend[2], backend_state_t *const state[2],
+                      const network_t *net) {
+    uint32_t x = 12345;
+    for (uint32_t a = 0; a < net->populations; a++) {
+        uint32_t n = population_size(&net->population[a]);
+        float *h = (float *)malloc(n * sizeof *h);
+        for (uint32_t i = 0; i < n; i++) {
+            x = x * 1664525u + 1013904223u;
+            h[i] = -3.5f + 10.0f * (float)(x >> 8) * 0x1p-24f;
+        }
+        for (int b = 0; b < 2; b++)
+            check_status(backend[b]->put_state(state[b], a, h));
+        free(h);
+    }
+}
+
+static void state_compare(const backend_t *const backend[2], backend_state_t *const state[2],
+                          const network_t *net) {
+    uint64_t saturated[2];
+    for (int b = 0; b < 2; b++)
+        check_status(backend[b]->saturated(state[b], &saturated[b]));
+    assert_true(saturated[0] == saturated[1]);
+    for (uint32_t a = 0; a < net->populations; a++) {
+        uint32_t n = population_size(&net->population[a]);
+        float *values[4];
+        for (int b = 0; b < 2; b++) {
+            values[b] = (float *)calloc(n, sizeof(float));
+            values[2 + b] = (float *)calloc(n, sizeof(float));
+            check_status(backend[b]->get_state(state[b], a, values[b]));
+            check_status(backend[b]->get_rate(state[b], a, values[2 + b]));
+        }
+        assert_memory_equal(values[0], values[1], n * sizeof(float));
+        assert_memory_equal(values[2], values[3], n * sizeof(float));
+        for (int v = 0; v < 4; v++)
+            free(values[v]);
+    }
+}
+
+/* Connectivity, state at rest, and states after 1 and `steps` steps. */
+static void backend_compare(const backend_t *reference, const backend_t *other,
+                            const backend_case_t *k, uint32_t steps) {
+    const backend_t *const backend[2] = {reference, other};
+    backend_options_t options;
+    memset(&options, 0, sizeof options);
+    backend_state_t *state[2] = {NULL, NULL};
+    connectivity_t c[2];
+    network_plan_t plan;
+    case_plan(k, &plan);
+    for (int b = 0; b < 2; b++)
+        check_status(backend[b]->create(&plan.net, &options, &state[b], &c[b]));
+    assert_true(c[0].hash == c[1].hash);
+    for (uint32_t w = 0; w < plan.net.pathways; w++) {
+        assert_true(c[0].synapses[w] == c[1].synapses[w]);
+        edges_compare(backend, state, &plan.net, w, c[0].synapses[w]);
+    }
+    steps = k->most_steps && steps > k->most_steps ? k->most_steps : steps;
+    state_compare(backend, state, &plan.net);
+    state_put(backend, state, &plan.net);
+    for (int part = 0; part < 2; part++) {
+        for (int b = 0; b < 2; b++)
+            check_status(backend[b]->step(state[b], part ? 8 : 7, part ? steps - 1 : 1));
+        state_compare(backend, state, &plan.net);
+    }
+    uint64_t saturated;
+    check_status(reference->saturated(state[0], &saturated));
+    assert_true(saturated > 0 || k->rate_max == 0);
+    for (int b = 0; b < 2; b++)
+        backend[b]->destroy(state[b]);
+    network_plan_destroy(&plan);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* The cuda backend on a real GPU against the cpu backend, bit for bit; skipped where there is
+ * none. */
+#include "tests/backend_cases.h"
+
+enum { SKIPPED = 77 }; /* CMakeLists.txt's SKIP_RETURN_CODE */
+
+#ifdef BRISC_CUDA
+static void same_bits(void **unused) {
+    (void)unused;
+    for (int k = 0; k < BACKEND_CASES_N; k++) {
+        print_message("           %s\n", BACKEND_CASES[k].name);
+        backend_compare(&backend_cpu, &backend_cuda, &BACKEND_CASES[k], 1000);
+    }
+}
+#endif
+
+int main(void) {
+#ifdef BRISC_CUDA
+    char device[256];
+    if (backend_cuda.available(device, sizeof device) != STATUS_OK) {
+        printf("skipped: %s\n", status_message());
+        return SKIPPED;
+    }
+    printf("%s\n", device);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+#else
+    (void)BACKEND_CASES;
+    (void)backend_compare;
+    printf("skipped: this build has no CUDA\n");
+    return SKIPPED;
+#endif
+}
