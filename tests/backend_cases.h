@@ -60,9 +60,9 @@ static const backend_case_t BACKEND_CASES[] = {
     {"ring, fixed in-degree", {{96, 1}, {72, 1}}, {GAIN_SIGMOID, GAIN_TANH},
      PROFILE_DISC, RULE_FIXED_INDEGREE, WEIGHTS_CONSTANT, 8,
      {.2, .2}, {.5, .4}, 5, 0, .1, 0, 0},
-    {"window of several bands", {{6, 5}, {190, 188}}, {GAIN_TANH, GAIN_TANH},
-     PROFILE_GAUSSIAN, RULE_BERNOULLI, WEIGHTS_NORMAL, 16,
-     {.2, .3}, {.5, .05}, 5, 1, 0, 0, 2},
+    {"window of several bands", {{4, 4}, {190, 188}}, {GAIN_TANH, GAIN_TANH},
+     PROFILE_DISC, RULE_BERNOULLI, WEIGHTS_NORMAL, 16,
+     {.4, .5}, {.5, .05}, 5, 1, 0, 0, 2},
     {"window of several bands, fixed in-degree", {{3, 2}, {190, 188}}, {GAIN_TANH, GAIN_TANH},
      PROFILE_UNIFORM, RULE_FIXED_INDEGREE, WEIGHTS_NORMAL, 24,
      {0, 0}, {1, .02}, 5, 1, 0, 0, 1},
@@ -82,7 +82,7 @@ static void case_plan(const backend_case_t *k, network_plan_t *plan) {
     config.network.weight_bits = k->weight_bits;
     config.simulation.dt_ms = 0.5;
     config.simulation.duration_ms = 100.0;
-    config.simulation.seed = 0x123456789abcdefull;
+    config.simulation.seed = 198; /* the last case has a tie at the cut of a target's keys */
     for (int a = 0; a < 2; a++) {
         population_config_t *p = &config.population[a];
         snprintf(p->name, sizeof p->name, "%s", a ? "I" : "E");
@@ -189,6 +189,7 @@ static void backend_compare(const backend_t *reference, const backend_t *other,
     const backend_t *const backend[2] = {reference, other};
     backend_options_t options;
     memset(&options, 0, sizeof options);
+    options.threads = 1; /* small networks */
     backend_state_t *state[2] = {NULL, NULL};
     connectivity_t c[2];
     network_plan_t plan;

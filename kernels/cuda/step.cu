@@ -21,7 +21,8 @@ static __device__ int64_t lane_sum(const synapses_t *s, uint32_t target, const i
                 uint32_t k = first + j * LANES + lane_index();
                 uint64_t place = at + (k < n ? k : n - 1);
                 int32_t code = stored_code(plane, low, BITS, place);
-                sum += (int64_t)(k < n ? code : 0) * window[offset[place]];
+                int64_t product = (int64_t)code * window[offset[place]];
+                sum += k < n ? product : 0;
             }
     }
     return sum;
