@@ -103,7 +103,7 @@ def check_xdmf(path):
             ny, nx = shape[1:]
             assert list(map(int, slab.text.split())) == [t, 0, 0, 1, 1, 1, 1, ny, nx]
             cells = [int(n) - 1 for n in frame.find("Topology").get("Dimensions").split()]
-            assert cells == [ny, nx]
+            assert cells == [1, ny, nx]
 
 
 def main(program):

@@ -406,7 +406,7 @@ static void create_on_full_disk(int ready) {
     snapshot_writer_t *writer;
     limit_file_size(50000);
     CHECK(snapshot_create(path, 1, &config, &facts, &writer) == STATUS_FAILED);
-    CHECK(strstr(status_message(), path) != NULL && strstr(status_message(), "63000 bytes"));
+    CHECK(strstr(status_message(), path) != NULL && strstr(status_message(), "0.063 MB"));
     CHECK(strstr(status_message(), strerror(EFBIG)) && strstr(status_message(), "output.every"));
     CHECK(writer == NULL);
     CHECK(snapshot_create(path, 1, &config, &facts, &writer) == STATUS_FAILED); /* still sound */
