@@ -1,4 +1,4 @@
-"""A run's file as users open it, with xarray, netCDF4, h5netcdf and h5py: check_file.py TEST_H5."""
+"""A run's file as users open it, with xarray, netCDF4, h5netcdf and h5py: check_file.py TEST_SNAPSHOT."""
 import os
 import signal
 import subprocess
@@ -21,7 +21,7 @@ WRITTEN = FRAMES - 1  # the test leaves out the last frame
 
 
 def expected(population):
-    """What test_h5 stores: frame * 1000 + population index + site / 1000."""
+    """What test_snapshot stores: frame * 1000 + population index + site / 1000."""
     ny, nx = SHAPES[population]
     frame = np.arange(WRITTEN, dtype=np.float32)[:, None] * np.float32(1000)
     index = np.float32("EI".index(population))
@@ -103,7 +103,7 @@ def check_xdmf(path):
             ny, nx = shape[1:]
             assert list(map(int, slab.text.split())) == [t, 0, 0, 1, 1, 1, 1, ny, nx]
             cells = [int(n) - 1 for n in frame.find("Topology").get("Dimensions").split()]
-            assert cells == [ny, nx]
+            assert cells == [1, ny, nx]
 
 
 def main(program):

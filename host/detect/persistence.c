@@ -75,7 +75,8 @@ status_t persistence_sublevel(const double *values, size_t ny, size_t nx, double
     return STATUS_OK;
 }
 
-/* Periodic mean over `window` sites of each of n series of `length` values, `stride` apart. */
+/* Periodic mean over 20 sites of each of n series of `length` values, `stride` apart; copy has room
+ * for a series and 20 more. */
 static void mean_filter(double *values, size_t n, size_t step, size_t length, size_t stride,
                         double *copy) {
     size_t window = length < FILTER_SITES ? length : FILTER_SITES;
@@ -83,10 +84,12 @@ static void mean_filter(double *values, size_t n, size_t step, size_t length, si
         double *series = values + s * step;
         for (size_t i = 0; i < length; i++)
             copy[i] = series[i * stride];
+        for (size_t i = 0; i < window; i++)
+            copy[length + i] = copy[i];
         for (size_t i = 0; i < length; i++) {
             double sum = 0.0;
             for (size_t k = 0; k < window; k++)
-                sum += copy[(i + k) % length];
+                sum += copy[i + k];
             series[i * stride] = sum / (double)window;
         }
     }
@@ -94,7 +97,8 @@ static void mean_filter(double *values, size_t n, size_t step, size_t length, si
 
 status_t persistence_frame(const float *r, size_t ny, size_t nx, double *sum) {
     size_t n = ny * nx;
-    double *z = malloc((n + (ny > nx ? ny : nx)) * sizeof *z), mean = 0.0, variance = 0.0;
+    double *z = malloc((n + (ny > nx ? ny : nx) + FILTER_SITES) * sizeof *z), mean = 0.0,
+           variance = 0.0;
     if (z == NULL)
         FAIL(STATUS_FAILED, "persistence: no memory for %zu x %zu sites", ny, nx);
     for (size_t i = 0; i < n; i++)

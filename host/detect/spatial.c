@@ -1,5 +1,6 @@
 #include <fftw3.h>
 #include <math.h>
+#include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #include "host/detect/passes.h"
 #include "host/detect/persistence.h"
 
-enum { NEIGHBOURHOOD = 11, PERSISTENCE_FRAMES = 50, CHUNK_MAX = 64 };
+enum { NEIGHBOURHOOD = 11, PERSISTENCE_FRAMES = 50 };
 
 /* What one frame gives; summed over frames in their order. */
 typedef struct {
@@ -151,7 +152,7 @@ typedef struct {
     measures_t *measures; /* [frames] */
     float *buffer;        /* [chunk][ny][nx] */
     double *c;            /* [chunk][ny][padded] */
-    double *columns;      /* [chunk][6 (nx + NEIGHBOURHOOD)] */
+    double *columns;      /* [threads][6 (nx + NEIGHBOURHOOD)] */
     double *amplitude;    /* [ny][nx/2+1], summed over frames */
     fftw_plan plan;
 } pass_t;
@@ -169,12 +170,13 @@ static void pass_destroy(pass_t *pass) {
 static status_t pass_create(const field_t *field, pass_t *pass) {
     size_t ny = field->ny, nx = field->nx, padded = 2 * (nx / 2 + 1);
     size_t chunk = ORDER_BUFFER_BYTES / (ny * padded * sizeof(double));
-    chunk = chunk < 1 ? 1 : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
+    chunk = chunk < 1 ? 1 : chunk > field->frames ? field->frames : chunk;
+    size_t threads = (size_t)omp_get_max_threads();
     *pass = (pass_t){.frames = field->frames, .chunk = chunk};
     pass->measures = calloc(field->frames, sizeof *pass->measures);
     pass->buffer = malloc(chunk * ny * nx * sizeof *pass->buffer);
     pass->c = fftw_alloc_real(chunk * ny * padded);
-    pass->columns = malloc(chunk * 6 * (nx + NEIGHBOURHOOD) * sizeof *pass->columns);
+    pass->columns = malloc(threads * 6 * (nx + NEIGHBOURHOOD) * sizeof *pass->columns);
     pass->amplitude = calloc(ny * (nx / 2 + 1), sizeof *pass->amplitude);
     if (pass->measures == NULL || pass->buffer == NULL || pass->c == NULL ||
         pass->columns == NULL || pass->amplitude == NULL)
@@ -190,14 +192,15 @@ static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) 
     size_t ny = field->ny, nx = field->nx, bins = nx / 2 + 1, padded = 2 * bins;
     size_t n = field->frames - first < pass->chunk ? field->frames - first : pass->chunk;
     TRY(field->read(field->context, first, n, 0, ny, pass->buffer));
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(guided)
     for (size_t i = 0; i < n; i++) {
+        size_t thread = (size_t)omp_get_thread_num();
         work_t w = {ny,
                     nx,
                     padded,
                     pass->buffer + i * ny * nx,
                     pass->c + i * ny * padded,
-                    pass->columns + i * 6 * (nx + NEIGHBOURHOOD)};
+                    pass->columns + thread * 6 * (nx + NEIGHBOURHOOD)};
         measure(&w, pass->plan, has_persistence(first + i, field->frames),
                 &pass->measures[first + i]);
     }

@@ -178,9 +178,9 @@ status_t h5_reserve(h5_file_t *file, size_t bytes, const char *object) {
         continue;
     if (failed && errno != EOPNOTSUPP && errno != ENOSYS)
         FAIL(STATUS_FAILED,
-             "%s: %s needs %zu bytes (%.3g GB) of disk: %s; free space there, name another place "
+             "%s: %s needs %.3g MB of disk: %s; free space there, name another place "
              "with -o, or store fewer frames (output.every)",
-             file->path, object, bytes, (double)bytes / 1e9, strerror(errno));
+             file->path, object, (double)bytes / 1e6, strerror(errno));
     return STATUS_OK;
 }
 

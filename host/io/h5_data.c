@@ -14,19 +14,20 @@
  * place, without new space in the file. */
 static status_t attribute_write(h5_file_t *file, const char *object, const char *name, hid_t stored,
                                 hid_t type, size_t bytes, const void *value) {
-    TRY(h5_reserve(file, bytes, name));
     hid_t id = h5_id(file), attribute = H5I_INVALID_HID;
-    if (H5Aexists_by_name(id, object, name, H5P_DEFAULT) > 0) {
+    bool present = H5Aexists_by_name(id, object, name, H5P_DEFAULT) > 0, in_place = false;
+    if (present) {
         attribute = H5Aopen_by_name(id, object, name, H5P_DEFAULT, H5P_DEFAULT);
         hid_t before = H5Aget_type(attribute);
-        if (H5Tequal(before, stored) <= 0) {
-            H5Aclose(attribute);
-            attribute = H5I_INVALID_HID;
-            H5Adelete_by_name(id, object, name, H5P_DEFAULT);
-        }
+        in_place = H5Tequal(before, stored) > 0 && H5Tget_class(stored) != H5T_STRING;
         H5Tclose(before);
     }
-    if (attribute < 0) {
+    if (!in_place) {
+        TRY(h5_reserve(file, bytes, name));
+        if (present) {
+            H5Aclose(attribute);
+            H5Adelete_by_name(id, object, name, H5P_DEFAULT);
+        }
         hid_t space = H5Screate(H5S_SCALAR);
         attribute = H5Acreate_by_name(id, object, name, stored, space, H5P_DEFAULT, H5P_DEFAULT,
                                       H5P_DEFAULT);

@@ -24,26 +24,30 @@ static void put_escaped(FILE *out, const char *text) {
     }
 }
 
-/* Cells [ny][nx] of the unit sheet; XDMF gives slowest first: y, x. */
+/* Cells [ny][nx] of the unit sheet, one cell thick: ParaView then lays it into its x-y plane (a
+ * 2DCoRectMesh it would stand on edge). XDMF names the slowest dimension first: z, y, x. */
 static void put_series(FILE *out, const char *h5_name, const char *variable, const size_t size[3],
                        const double *times_ms) {
     size_t frames = size[0], ny = size[1], nx = size[2];
+    double dx = 1.0 / (double)nx;
     fprintf(out, "  <Grid Name=\"%s\" GridType=\"Collection\" CollectionType=\"Temporal\">\n",
             variable);
     for (size_t t = 0; t < frames; t++) {
-        fprintf(out,
-                "   <Grid Name=\"%s\" GridType=\"Uniform\"><Time Value=\"%.17g\"/>\n"
-                "    <Topology TopologyType=\"2DCoRectMesh\" Dimensions=\"%zu %zu\"/>\n"
-                "    <Geometry GeometryType=\"ORIGIN_DXDY\">"
-                "<DataItem Dimensions=\"2\" Format=\"XML\">0 0</DataItem>"
-                "<DataItem Dimensions=\"2\" Format=\"XML\">%.17g %.17g</DataItem></Geometry>\n"
-                "    <Attribute Name=\"%s\" AttributeType=\"Scalar\" Center=\"Cell\">"
-                "<DataItem ItemType=\"HyperSlab\" Type=\"HyperSlab\" Dimensions=\"1 %zu %zu\">"
-                "<DataItem Dimensions=\"3 3\" Format=\"XML\">%zu 0 0 1 1 1 1 %zu %zu</DataItem>"
-                "<DataItem Dimensions=\"%zu %zu %zu\" NumberType=\"Float\" Precision=\"4\" "
-                "Format=\"HDF\">",
-                variable, times_ms[t], ny + 1, nx + 1, 1.0 / (double)ny, 1.0 / (double)nx, variable,
-                ny, nx, t, ny, nx, frames, ny, nx);
+        fprintf(
+            out,
+            "   <Grid Name=\"%s\" GridType=\"Uniform\"><Time Value=\"%.17g\"/>\n"
+            "    <Topology TopologyType=\"3DCoRectMesh\" Dimensions=\"2 %zu %zu\"/>\n"
+            "    <Geometry GeometryType=\"ORIGIN_DXDYDZ\">"
+            "<DataItem Dimensions=\"3\" Format=\"XML\">0 0 0</DataItem>"
+            "<DataItem Dimensions=\"3\" Format=\"XML\">%.17g %.17g %.17g</DataItem></Geometry>\n"
+            "    <Attribute Name=\"%s\" AttributeType=\"Scalar\" Center=\"Cell\">"
+            "<DataItem ItemType=\"HyperSlab\" Dimensions=\"1 %zu %zu\" NumberType=\"Float\" "
+            "Precision=\"4\">"
+            "<DataItem Dimensions=\"3 3\" Format=\"XML\">%zu 0 0 1 1 1 1 %zu %zu</DataItem>"
+            "<DataItem Dimensions=\"%zu %zu %zu\" NumberType=\"Float\" Precision=\"4\" "
+            "Format=\"HDF\">",
+            variable, times_ms[t], ny + 1, nx + 1, dx, 1.0 / (double)ny, dx, variable, ny, nx, t,
+            ny, nx, frames, ny, nx);
         put_escaped(out, h5_name);
         fprintf(out, ":/%s</DataItem></DataItem></Attribute>\n   </Grid>\n", variable);
     }
