@@ -14,8 +14,9 @@
 #include "kernels/storage.h"
 
 enum { BLOCK_TARGETS = 64, RUN_UNIT = 8 };
-/* A dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
- * same memory at 0.5; summing a dense run is cheaper, so the best is lower (measured: 0.25-0.5). */
+/* A run holds the columns of at least this probability, and at least this share of synapses. A
+ * dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
+ * same memory at 0.5; summing a dense run is cheaper, so the best is lower. */
 #define CORE_PROBABILITY 0.3
 
 typedef struct {

@@ -38,6 +38,11 @@ int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, win
         uint32_t length = (end - core + RUN_UNIT - 1) / RUN_UNIT * RUN_UNIT;
         uint32_t early = (length - (end - core)) / 2; /* fill the run up on both sides */
         core -= early < core ? early : core;
+        double filled = 0.0; /* the run's expected synapses */
+        for (uint32_t x = core; x < core + length && x < w->window_x; x++)
+            filled += (double)t[x] * 0x1p-32;
+        if (filled < CORE_PROBABILITY * length)
+            continue;
         c->core_first[row] = core;
         c->core_last[row] = core + length < w->window_x ? core + length : w->window_x;
         c->run[c->runs++] = (run_t){row * stride + core, length};
