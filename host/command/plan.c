@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -5,7 +6,7 @@
 #include "host/command/report.h"
 #include "host/progress.h"
 
-enum { SAMPLE_SYNAPSES = 4000000, SAMPLE_STEPS = 20 };
+enum { SAMPLE_SYNAPSES = 10000000, SAMPLE_STEPS = 20 };
 
 /* Tables and scratch are held only while building. */
 static status_t memory_needed(const network_plan_t *plan, const backend_t *backend,
@@ -28,46 +29,65 @@ status_t command_memory_check(const network_plan_t *plan, const backend_t *backe
     return STATUS_OK;
 }
 
-/* Seconds to build and to step, by doing both with a network of the same rules on smaller lattices
- * and scaling by the pairs drawn and the synapses summed. */
-static status_t time_needed(const options_t *options, const config_t *config,
-                            const network_plan_t *plan, const backend_t *backend, double *build_s,
-                            double *step_s) {
+/* Greatest common divisor; of 0 and n: n. */
+static uint32_t divisor(uint32_t a, uint32_t b) {
+    while (b) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The same rules on lattices `shrink` times smaller along each axis, with ranges as many times
+ * longer: as many inputs a neuron, and windows as wide in sites, for fewer neurons. */
+static status_t sample_create(const config_t *config, const network_plan_t *plan, bool quiet,
+                              network_plan_t *sample) {
     config_t small = *config;
-    double shrink = 1.0;
-    network_plan_t sample;
-    while (plan->synapses_expected / (shrink * shrink) > SAMPLE_SYNAPSES)
-        shrink *= 2.0;
-    for (uint32_t a = 0; a < small.populations; a++)
-        for (int axis = 0; axis < 2; axis++) {
-            /* Rows of targets matter, not how far a window reaches: N shrinks, N p grows. */
+    double shrink =
+        fmax(1.0, pow(plan->synapses_expected / SAMPLE_SYNAPSES, 1.0 / plan->dimensions));
+    for (uint32_t a = 0; a < config->populations; a++)
+        for (uint32_t b = 0; b < config->populations; b++)
+            if (config->connection[a][b].range > 0.0)
+                shrink = fmin(shrink, fmax(1.0, 0.5 / config->connection[a][b].range));
+    uint32_t common[2] = {0, 0}; /* sites of the lattice that all share: what shrinks */
+    for (uint32_t a = 0; a < config->populations; a++)
+        for (int axis = 0; axis < 2; axis++)
+            common[axis] = divisor(common[axis], config->population[a].lattice[axis]);
+    for (uint32_t a = 0; a < config->populations; a++) {
+        for (int axis = 0; axis < plan->dimensions; axis++) {
             uint32_t *n = &small.population[a].lattice[axis];
-            uint32_t less =
-                (uint32_t)((double)*n / (plan->dimensions == 1 ? shrink : sqrt(shrink)));
-            *n = *n == 1 ? 1 : less < 4 ? 4 : less;
+            *n = *n / common[axis] * (uint32_t)fmax(1.0, ceil(common[axis] / shrink));
         }
+        for (uint32_t b = 0; b < config->populations; b++)
+            small.connection[a][b].range *= shrink;
+    }
     status_quiet(1);
-    status_t status = network_plan_create(&small, &sample);
-    status_quiet(options->quiet);
-    TRY(status);
+    status_t status = network_plan_create(&small, sample);
+    status_quiet(quiet);
+    return status;
+}
+
+/* Seconds to build and of a step, by doing both with the sample and scaling by the pairs drawn and
+ * the synapses summed. */
+static status_t time_needed(const options_t *options, const network_plan_t *plan,
+                            const network_plan_t *sample, const backend_t *backend, double *build_s,
+                            double *step_s) {
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;
+    uint64_t synapses = 1;
     double start = clock_s();
-    status = backend->create(&sample.net, &choice, &state, &built);
-    *build_s = (clock_s() - start) * plan->candidates / sample.candidates;
-    if (status == STATUS_OK) {
-        uint64_t synapses = 1;
-        for (uint32_t k = 0; k < sample.net.pathways; k++)
-            synapses += built.synapses[k];
-        status = backend->step(state, 0, 2);
-        start = clock_s();
-        if (status == STATUS_OK)
-            status = backend->step(state, 2, SAMPLE_STEPS);
-        *step_s = (clock_s() - start) / SAMPLE_STEPS * plan->synapses_expected / (double)synapses;
-        backend->destroy(state);
-    }
-    network_plan_destroy(&sample);
+    TRY(backend->create(&sample->net, &choice, &state, &built));
+    *build_s = (clock_s() - start) * plan->candidates / sample->candidates;
+    for (uint32_t k = 0; k < sample->net.pathways; k++)
+        synapses += built.synapses[k];
+    status_t status = backend->step(state, 0, 2);
+    start = clock_s();
+    if (status == STATUS_OK)
+        status = backend->step(state, 2, SAMPLE_STEPS);
+    *step_s = (clock_s() - start) / SAMPLE_STEPS * plan->synapses_expected / (double)synapses;
+    backend->destroy(state);
     return status;
 }
 
@@ -94,10 +114,14 @@ static status_t report(const options_t *options, const config_t *config, const n
     char device[256];
     uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config);
     double build_s = 0.0, step_s = 0.0;
+    network_plan_t sample;
     TRY(backend->available(device, sizeof device));
     TRY(memory_needed(plan, backend, &needed, &connectivity));
     TRY(backend->memory_free(&available));
-    TRY(time_needed(options, config, plan, backend, &build_s, &step_s));
+    TRY(sample_create(config, plan, options->quiet, &sample));
+    status_t timed = time_needed(options, plan, &sample, backend, &build_s, &step_s);
+    network_plan_destroy(&sample);
+    TRY(timed);
     for (uint32_t a = 0; a < plan->net.populations; a++)
         neurons += population_size(&plan->net.population[a]);
     double steps = (double)config_steps(config), run_s = steps * step_s;
