@@ -29,16 +29,6 @@ status_t command_memory_check(const network_plan_t *plan, const backend_t *backe
     return STATUS_OK;
 }
 
-/* Greatest common divisor; of 0 and n: n. */
-static uint32_t divisor(uint32_t a, uint32_t b) {
-    while (b) {
-        uint32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 /* The same rules on lattices `shrink` times smaller along each axis, with ranges as many times
  * longer: as many inputs a neuron, and windows as wide in sites, for fewer neurons. */
 static status_t sample_create(const config_t *config, const network_plan_t *plan, bool quiet,
@@ -53,7 +43,7 @@ static status_t sample_create(const config_t *config, const network_plan_t *plan
     uint32_t common[2] = {0, 0}; /* sites of the lattice that all share: what shrinks */
     for (uint32_t a = 0; a < config->populations; a++)
         for (int axis = 0; axis < 2; axis++)
-            common[axis] = divisor(common[axis], config->population[a].lattice[axis]);
+            common[axis] = common_divisor(common[axis], config->population[a].lattice[axis]);
     for (uint32_t a = 0; a < config->populations; a++) {
         for (int axis = 0; axis < plan->dimensions; axis++) {
             uint32_t *n = &small.population[a].lattice[axis];

@@ -153,10 +153,6 @@ status_t dominant_mode(const mean_network_t *net, const double *gain, eigenmode_
     return STATUS_OK;
 }
 
-static uint32_t gcd(uint32_t a, uint32_t b) {
-    return b ? gcd(b, a % b) : a;
-}
-
 /* Sites of every population in the unit cell that all lattices share: the block's rows. */
 typedef struct {
     uint32_t size, first[P], width[P], height[P];
@@ -165,8 +161,8 @@ typedef struct {
 static cell_t cell_create(const network_t *net) {
     uint32_t gx = 0, gy = 0;
     for (uint32_t a = 0; a < net->populations; a++) {
-        gx = gcd(gx, net->population[a].nx);
-        gy = gcd(gy, net->population[a].ny);
+        gx = common_divisor(gx, net->population[a].nx);
+        gy = common_divisor(gy, net->population[a].ny);
     }
     cell_t cell = {0};
     for (uint32_t a = 0; a < net->populations; a++) {
