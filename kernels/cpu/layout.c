@@ -51,18 +51,16 @@ void window_class_destroy(window_class_t *c) {
     free(c->row_first);
 }
 
-/* Synapses of one target expected outside the core. */
-static double expected_tail(const pathway_t *w, uint32_t index, const window_class_t *c) {
-    const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
-    double tail = 0.0, all = 0.0;
-    for (uint32_t row = 0; row < w->window_y; row++)
-        for (uint32_t x = 0; x < w->window_x; x++) {
-            double p = (double)threshold[(size_t)row * w->window_x + x] * 0x1p-32;
-            all += p;
+/* Synapses of one target expected outside the core; `pi`: scratch, [window_y][window_x]. */
+static double expected_tail(const pathway_t *w, uint32_t index, const window_class_t *c,
+                            double *pi) {
+    double tail = 0.0;
+    pathway_inclusion(w, index, pi);
+    for (uint32_t row = 0; row < w->window_y; row++, pi += w->window_x)
+        for (uint32_t x = 0; x < w->window_x; x++)
             if (x < c->core_first[row] || x >= c->core_last[row])
-                tail += p;
-        }
-    return w->rule == RULE_FIXED_INDEGREE ? w->indegree * tail / all : tail;
+                tail += pi[x];
+    return tail;
 }
 
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes) {
@@ -73,15 +71,19 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
         image_t image = image_of(net, w->source);
         double targets = population_size(&net->population[w->target]);
         uint32_t classes = w->classes_x * w->classes_y, slots = 0;
-        double tail = 0.0;
-        for (uint32_t i = 0; i < classes; i++) {
+        double tail = 0.0, *pi = malloc((size_t)w->window_x * w->window_y * sizeof *pi);
+        int failed = pi == NULL;
+        for (uint32_t i = 0; i < classes && !failed; i++) {
             window_class_t c = {0};
-            if (!window_class_create(w, i, image.stride, &c))
-                FAIL(STATUS_FAILED, "no memory for the window of a pathway");
+            failed = !window_class_create(w, i, image.stride, &c);
+            if (!failed)
+                tail += expected_tail(w, i, &c, pi) / classes;
             slots = c.slots > slots ? c.slots : slots;
-            tail += expected_tail(w, i, &c) / classes;
             window_class_destroy(&c);
         }
+        free(pi);
+        if (failed)
+            FAIL(STATUS_FAILED, "no memory for the window of a pathway");
         double bands = window_bands(w, &image);
         bytes += targets * (slots * code + tail * (code + 2.0) + bands * 4.0) +
                  targets / BLOCK_TARGETS * (sizeof(block_t) + 128.0);
