@@ -98,6 +98,13 @@ extern "C" {
 
 /* Expected number of inputs of a target, averaged over its classes. */
 double pathway_indegree(const pathway_t *w);
+/* Probability that a target of class `class_index` gets an input from each window cell, pi[cells]:
+ * the stored probability, or under RULE_FIXED_INDEGREE that of successive sampling. */
+void pathway_inclusion(const pathway_t *w, size_t class_index, double *pi);
+/* Successive sampling of `indegree` of n without replacement with weights p: pi_j = 1 - exp(-t
+ * p_j), sum pi = indegree (B. Rosen, Ann. Math. Statist. 43, 373 (1972)), the limit of large
+ * indegree. In place: p in, pi out. */
+void inclusion_probabilities(uint32_t indegree, size_t n, double *p);
 
 /* One input of a target, as `edges` gives it out. */
 typedef struct {

@@ -184,18 +184,15 @@ static void state_compare(const backend_t *const backend[2], backend_state_t *co
 }
 
 /* Connectivity, state at rest, and states after 1 and `steps` steps. */
-static void backend_compare(const backend_t *reference, const backend_t *other,
-                            const backend_case_t *k, uint32_t steps) {
-    const backend_t *const backend[2] = {reference, other};
-    backend_options_t options;
-    memset(&options, 0, sizeof options);
-    options.threads = 1; /* small networks */
+static void backend_compare_with(const backend_t *const backend[2],
+                                 const backend_options_t options[2], const backend_case_t *k,
+                                 uint32_t steps) {
     backend_state_t *state[2] = {NULL, NULL};
     connectivity_t c[2];
     network_plan_t plan;
     case_plan(k, &plan);
     for (int b = 0; b < 2; b++)
-        check_status(backend[b]->create(&plan.net, &options, &state[b], &c[b]));
+        check_status(backend[b]->create(&plan.net, &options[b], &state[b], &c[b]));
     assert_true(c[0].hash == c[1].hash);
     for (uint32_t w = 0; w < plan.net.pathways; w++) {
         assert_true(c[0].synapses[w] == c[1].synapses[w]);
@@ -210,11 +207,20 @@ static void backend_compare(const backend_t *reference, const backend_t *other,
         state_compare(backend, state, &plan.net);
     }
     uint64_t saturated;
-    check_status(reference->saturated(state[0], &saturated));
+    check_status(backend[0]->saturated(state[0], &saturated));
     assert_true(saturated > 0 || k->rate_max == 0);
     for (int b = 0; b < 2; b++)
         backend[b]->destroy(state[b]);
     network_plan_destroy(&plan);
+}
+
+static void backend_compare(const backend_t *reference, const backend_t *other,
+                            const backend_case_t *k, uint32_t steps) {
+    const backend_t *const backend[2] = {reference, other};
+    backend_options_t options[2];
+    memset(options, 0, sizeof options);
+    options[0].threads = options[1].threads = 1; /* small networks */
+    backend_compare_with(backend, options, k, steps);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #define BRISC_THEORY_INTERNAL_H
 
 #include "host/theory/theory.h"
+#include "kernels/storage.h"
 
 /* Wave vectors that the lattice's symmetries map onto one another: (+-nx, +-ny), and (ny, nx)
  * where every lattice is square. */
@@ -31,14 +32,6 @@ typedef struct {
 status_t mean_network_create(const config_t *config, const network_plan_t *plan,
                              mean_network_t *net);
 void mean_network_destroy(mean_network_t *net);
-
-/* Probability that a target of class `class_index` gets an input from each window cell, pi[cells]:
- * the stored probability, or under RULE_FIXED_INDEGREE that of successive sampling. */
-void pathway_inclusion(const pathway_t *w, size_t class_index, double *pi);
-/* Successive sampling of `indegree` of n without replacement with weights p: pi_j = 1 - exp(-t
- * p_j), sum pi = indegree (B. Rosen, Ann. Math. Statist. 43, 373 (1972)), the limit of large
- * indegree. In place: p in, pi out. */
-void inclusion_probabilities(uint32_t indegree, size_t n, double *p);
 
 /* sqrt of the spectral radius of M diag(gain^2). */
 status_t bulk_radius(uint32_t populations, const double variance[POPULATIONS_MAX][POPULATIONS_MAX],

@@ -9,41 +9,6 @@
 enum { CLASSES_MAX = 64 };
 static const double PI = 3.14159265358979323846;
 
-void inclusion_probabilities(uint32_t indegree, size_t n, double *p) {
-    double total = 0.0;
-    size_t reachable = 0;
-    for (size_t j = 0; j < n; j++) {
-        total += p[j];
-        reachable += p[j] > 0.0;
-    }
-    /* Newton on a concave increasing function, from the left: monotone. */
-    bool all = indegree >= reachable;
-    double t = indegree / total;
-    for (int step = 0; step < 200 && !all; step++) {
-        double sum = 0.0, slope = 0.0;
-        for (size_t j = 0; j < n; j++) {
-            double missed = exp(-t * p[j]);
-            sum += 1.0 - missed;
-            slope += p[j] * missed;
-        }
-        double change = (indegree - sum) / slope;
-        t += change;
-        if (!(fabs(change) > 1e-13 * t))
-            break;
-    }
-    for (size_t j = 0; j < n; j++)
-        p[j] = all ? p[j] > 0.0 : -expm1(-t * p[j]);
-}
-
-void pathway_inclusion(const pathway_t *w, size_t class_index, double *pi) {
-    size_t cells = (size_t)w->window_x * w->window_y;
-    const uint32_t *threshold = w->threshold + class_index * cells;
-    for (size_t i = 0; i < cells; i++)
-        pi[i] = threshold[i] == UINT32_MAX ? 1.0 : threshold[i] / 4294967296.0;
-    if (w->rule == RULE_FIXED_INDEGREE)
-        inclusion_probabilities(w->indegree, cells, pi);
-}
-
 /* The k-th of `used` classes spread evenly over `classes`. */
 static uint32_t class_sample(uint32_t k, uint32_t used, uint32_t classes) {
     return (uint32_t)((2ull * k + 1) * classes / (2ull * used));

@@ -8,9 +8,10 @@ int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, win
     const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
     const uint32_t dense = (uint32_t)(CORE_PROBABILITY * 4294967296.0);
     uint32_t rows = w->window_y;
-    c->run = malloc(rows * sizeof *c->run);
+    uint32_t units = 0, most = rows * (w->window_x / RUN_UNIT + 1);
+    c->unit = malloc(most * sizeof *c->unit);
     c->row_first = malloc(5 * (size_t)rows * sizeof *c->row_first);
-    if (!c->run || !c->row_first)
+    if (!c->unit || !c->row_first)
         return 0;
     c->row_last = c->row_first + rows;
     c->core_first = c->row_last + rows;
@@ -45,29 +46,28 @@ int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, win
             continue;
         c->core_first[row] = core;
         c->core_last[row] = core + length < w->window_x ? core + length : w->window_x;
-        c->run[c->runs++] = (run_t){row * stride + core, length};
+        for (uint32_t x = 0; x < length; x += RUN_UNIT)
+            c->unit[units++] = row * stride + core + x;
         c->slots += length;
     }
     return 1;
 }
 
 void window_class_destroy(window_class_t *c) {
-    free(c->run);
+    free(c->unit);
     free(c->row_first);
 }
 
-/* Synapses of one target expected outside the core. */
-static double expected_tail(const pathway_t *w, uint32_t index, const window_class_t *c) {
-    const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
-    double tail = 0.0, all = 0.0;
-    for (uint32_t row = 0; row < w->window_y; row++)
-        for (uint32_t x = 0; x < w->window_x; x++) {
-            double p = (double)threshold[(size_t)row * w->window_x + x] * 0x1p-32;
-            all += p;
+/* Synapses of one target expected outside the core; `pi`: scratch, [window_y][window_x]. */
+static double expected_tail(const pathway_t *w, uint32_t index, const window_class_t *c,
+                            double *pi) {
+    double tail = 0.0;
+    pathway_inclusion(w, index, pi);
+    for (uint32_t row = 0; row < w->window_y; row++, pi += w->window_x)
+        for (uint32_t x = 0; x < w->window_x; x++)
             if (x < c->core_first[row] || x >= c->core_last[row])
-                tail += p;
-        }
-    return w->rule == RULE_FIXED_INDEGREE ? w->indegree * tail / all : tail;
+                tail += pi[x];
+    return tail;
 }
 
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes) {
@@ -78,17 +78,22 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
         image_t image = image_of(net, w->source);
         double targets = population_size(&net->population[w->target]);
         uint32_t classes = w->classes_x * w->classes_y, slots = 0;
-        double tail = 0.0;
-        for (uint32_t i = 0; i < classes; i++) {
+        double tail = 0.0, *pi = malloc((size_t)w->window_x * w->window_y * sizeof *pi);
+        int failed = pi == NULL;
+        for (uint32_t i = 0; i < classes && !failed; i++) {
             window_class_t c = {0};
-            if (!window_class_create(w, i, image.stride, &c))
-                FAIL(STATUS_FAILED, "no memory for the window of a pathway");
+            failed = !window_class_create(w, i, image.stride, &c);
+            if (!failed)
+                tail += expected_tail(w, i, &c, pi) / classes;
             slots = c.slots > slots ? c.slots : slots;
-            tail += expected_tail(w, i, &c) / classes;
             window_class_destroy(&c);
         }
+        free(pi);
+        if (failed)
+            FAIL(STATUS_FAILED, "no memory for the window of a pathway");
         double bands = window_bands(w, &image);
-        bytes += targets * (slots * code + tail * (code + 2.0) + bands * 4.0) +
+        double filled = tail + bands * (RUN_UNIT - 1) / 2.0;
+        bytes += targets * (slots * code + filled * (code + 2.0) + bands * 4.0) +
                  targets / BLOCK_TARGETS * (sizeof(block_t) + 128.0);
     }
     for (uint32_t a = 0; a < net->populations; a++) {
