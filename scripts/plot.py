@@ -95,7 +95,8 @@ def draw_film(run, activity, path):
     if run.is_ring:
         curve, = axes.plot((np.arange(first.size) + 0.5) / first.size, first.ravel(), ".",
                           markersize=1.5)
-        axes.set(xlabel="x (rings)", ylabel=panels.sheet_label(run), ylim=(norm.vmin, norm.vmax), xlim=(0, 1))
+        axes.set(xlabel="x (rings)", ylabel=panels.sheet_label(run), xlim=(0, 1),
+                 ylim=(norm.vmin, norm.vmax))
     else:
         image = axes.imshow(first, cmap=shade, norm=norm, origin="lower", extent=(0, 1, 0, 1),
                             interpolation="nearest")

@@ -32,7 +32,8 @@ def absent(axes, reason):
 def legend_above(axes, where="lower left", height=1.0, **options):
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc=where, bbox_to_anchor=(1 if "right" in where else 0, height),
-                    handlelength=1.4, borderaxespad=0.2, columnspacing=1.5, handletextpad=0.5, **options)
+                    handlelength=1.4, borderaxespad=0.2, columnspacing=1.5, handletextpad=0.5,
+                    **options)
 
 
 def colour_bar(bar, norm, shade, label):
