@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,9 @@ int main(int argc, char **argv) {
     }
     if (status == STATUS_OK)
         status = command->run(&options);
+    if (status == STATUS_OK && fflush(stdout) != 0)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                             "cannot write to standard output: %s", strerror(errno));
     if (status != STATUS_OK && status_message()[0])
         fprintf(stderr, "brisc: %s\n", status_message());
     options_destroy(&options);

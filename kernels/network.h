@@ -53,6 +53,15 @@ typedef struct {
     uint32_t rate_bits;   /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights */
 } network_t;
 
+/* Greatest common divisor; of 0 and n, n. */
+HD uint32_t gcd(uint32_t a, uint32_t b) {
+    while (b) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
 HD uint32_t population_size(const population_t *p) {
     return p->nx * p->ny;
 }

@@ -12,8 +12,8 @@ static const command_t commands[] = {
      command_predict},
     {"plan", "CONFIG", "memory, disk and time that a run will take; refuses what cannot work", "o",
      command_plan},
-    {"run", "CONFIG [-o FILE.h5]", "build, simulate, store, name the regime, compare with prediction",
-     "ofi", command_run},
+    {"run", "CONFIG [-o FILE.h5]",
+     "build, simulate, store, name the regime, compare with prediction", "ofi", command_run},
     {"analyze", "FILE.h5", "order parameters and regime of stored or measured (time, y, x) data",
      "vn", command_analyze},
     {"export", "CONFIG -o FILE", "the network as CSR in HDF5, or as SONATA edges", "ofmi",
@@ -195,9 +195,10 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         if (letter == ':')
             FAIL(STATUS_USAGE, "%s: needs a value; see `brisc %s --help`", argv[optind - 1],
                  command->name);
-        if (letter == '?' || (letter == 'o' && !strchr(command->options, 'o')))
+        bool refused = letter == 'o' && !strchr(command->options, 'o');
+        if (letter == '?' || refused)
             FAIL(STATUS_USAGE, "%s: not an option of `brisc %s`; see `brisc %s --help`",
-                 argv[optind - 1], command->name, command->name);
+                 refused ? "-o" : argv[optind - 1], command->name, command->name);
         TRY(parse_one(command, letter, optarg, options));
     }
     if (optind < argc)

@@ -22,32 +22,60 @@ status_t command_memory_check(const network_plan_t *plan, const backend_t *backe
     TRY(backend->memory_free(&available));
     if (needed > available)
         FAIL(STATUS_FAILED,
-             "the network needs %.2f GB on the %s backend, %.2f GB are free; take smaller lattices "
+             "the network needs %.4g GB on the %s backend, %.4g GB are free; take smaller lattices "
              "or ranges, network.weight_bits=8, or a larger machine",
              (double)needed * 1e-9, backend->name, (double)available * 1e-9);
     return STATUS_OK;
 }
 
-/* Seconds to build and to step, by doing both with a network of the same rules on smaller lattices
- * and scaling by the pairs drawn and the synapses summed. */
+/* The same rules on lattices `factor` times smaller along each axis: whole unit cells, so that the
+ * lattices meet as they do in the large network, and the same density and ranges (but at least two
+ * sites), so that windows keep their share of synapses. Returns whether it can be smaller still. */
+static bool shrink(const network_plan_t *plan, double factor, config_t *config) {
+    uint32_t most = 1, sites = 1;
+    for (int axis = 0; axis < 2; axis++) {
+        uint32_t cells = 0;
+        for (uint32_t a = 0; a < config->populations; a++)
+            cells = gcd(cells, config->population[a].lattice[axis]);
+        uint32_t fewer = (uint32_t)fmax(1.0, cells / factor);
+        for (uint32_t a = 0; a < config->populations; a++) {
+            uint32_t *n = &config->population[a].lattice[axis];
+            *n = *n / cells * fewer;
+            sites = *n > sites ? *n : sites;
+        }
+        most = fewer > most ? fewer : most;
+    }
+    for (uint32_t k = 0; k < plan->net.pathways; k++) {
+        const pathway_t *w = &plan->net.pathway[k];
+        connection_config_t *c = &config->connection[w->target][w->source];
+        c->size_kind = SIZE_DENSITY;
+        c->size = fmax(plan->facts[k].density, w->rule == RULE_FIXED_INDEGREE ? 0.1 : 0.0);
+        c->range = fmax(c->range, fmin(0.15, 2.0 / sites));
+    }
+    return most > 1;
+}
+
+static status_t sample_create(const config_t *config, const network_plan_t *plan,
+                              network_plan_t *sample) {
+    double excess = fmax(1.0, plan->synapses_expected / SAMPLE_SYNAPSES);
+    for (double factor = pow(excess, 0.5 / plan->dimensions);; factor *= 1.5) {
+        config_t small = *config;
+        bool more = shrink(plan, factor, &small);
+        TRY(network_plan_create(&small, sample));
+        if (!more || sample->synapses_expected <= 1.5 * SAMPLE_SYNAPSES)
+            return STATUS_OK;
+        network_plan_destroy(sample);
+    }
+}
+
+/* Seconds to build and to step, by doing both with a smaller network and scaling by the pairs
+ * drawn and the synapses summed. */
 static status_t time_needed(const options_t *options, const config_t *config,
                             const network_plan_t *plan, const backend_t *backend, double *build_s,
                             double *step_s) {
-    config_t small = *config;
-    double shrink = 1.0;
     network_plan_t sample;
-    while (plan->synapses_expected / (shrink * shrink) > SAMPLE_SYNAPSES)
-        shrink *= 2.0;
-    for (uint32_t a = 0; a < small.populations; a++)
-        for (int axis = 0; axis < 2; axis++) {
-            /* Rows of targets matter, not how far a window reaches: N shrinks, N p grows. */
-            uint32_t *n = &small.population[a].lattice[axis];
-            uint32_t less =
-                (uint32_t)((double)*n / (plan->dimensions == 1 ? shrink : sqrt(shrink)));
-            *n = *n == 1 ? 1 : less < 4 ? 4 : less;
-        }
     status_quiet(1);
-    status_t status = network_plan_create(&small, &sample);
+    status_t status = sample_create(config, plan, &sample);
     status_quiet(options->quiet);
     TRY(status);
     backend_options_t choice = command_backend_options(options);
@@ -122,7 +150,7 @@ static status_t report(const options_t *options, const config_t *config, const n
     if (disk > disk_free(options->output))
         FAIL(
             STATUS_FAILED,
-            "the output needs %.2f GB, %.2f GB are free on that disk; raise output.every, or write "
+            "the output needs %.4g GB, %.4g GB are free on that disk; raise output.every, or write "
             "elsewhere with -o",
             (double)disk * 1e-9, (double)disk_free(options->output) * 1e-9);
     return command_memory_check(plan, backend);

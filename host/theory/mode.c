@@ -153,10 +153,6 @@ status_t dominant_mode(const mean_network_t *net, const double *gain, eigenmode_
     return STATUS_OK;
 }
 
-static uint32_t gcd(uint32_t a, uint32_t b) {
-    return b ? gcd(b, a % b) : a;
-}
-
 /* Sites of every population in the unit cell that all lattices share: the block's rows. */
 typedef struct {
     uint32_t size, first[P], width[P], height[P];
