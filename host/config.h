@@ -103,7 +103,7 @@ void config_destroy(config_t *config);
 status_t config_resolved(const config_t *config, char **yaml);
 
 /* Every key with type, unit, default, range and meaning; as a table for a terminal, or as Markdown
- * for the README (same rows), or as a JSON array. */
+ * for the README (same rows), or as a JSON object {"keys": [...]}. */
 typedef enum { DESCRIBE_TEXT, DESCRIBE_MARKDOWN, DESCRIBE_JSON } describe_format_t;
 status_t config_describe(FILE *out, describe_format_t format);
 

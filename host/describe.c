@@ -55,8 +55,10 @@ static status_t describe_json(FILE *out) {
                                               fallback, "allowed", allowed, "range", range,
                                               "choices", choices, "meaning", p->meaning));
     }
-    bool failed = json_array_size(keys) != n_params || json_dumpf(keys, out, JSON_INDENT(2)) != 0;
-    json_decref(keys);
+    bool failed = json_array_size(keys) != n_params;
+    json_t *object = json_pack("{s:o}", "keys", keys);
+    failed |= json_dumpf(object, out, JSON_INDENT(2)) != 0;
+    json_decref(object);
     if (failed)
         FAIL(STATUS_FAILED, "the keys cannot be written out as JSON: no memory, or a full disk");
     fputc('\n', out);

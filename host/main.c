@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@ static status_t perform(const command_t *command, int argc, char **argv) {
     status_t status = options_parse(command, argc, argv, &options, &only_help);
     if (status == STATUS_OK && !only_help)
         status = command->run(&options);
+    if (status == STATUS_OK && fflush(stdout) != 0)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                             "cannot write to standard output: %s", strerror(errno));
     if (status != STATUS_OK && status_message()[0])
         fprintf(stderr, "brisc: %s\n", status_message());
     options_destroy(&options);

@@ -231,11 +231,11 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
     *bytes += 4.0 * classes * cells;
     if (*bytes > TABLES_MAX_BYTES)
         FAIL(STATUS_USAGE,
-             "%s: the probability tables up to here take %.1f GiB, more than 1 GiB: lattices %ux%u "
-             "and %ux%u repeat only every %ux%u target sites; choose lattice sizes with a large "
-             "common divisor, or a shorter range",
-             key, *bytes / TABLES_MAX_BYTES, target->nx, target->ny, source->nx, source->ny,
-             x.classes, y.classes);
+             "%s: the probability tables up to here take %.1f GiB, more than 1 GiB: %ux%u sources "
+             "within reach of each of %ux%u kinds of targets, whose lattice %ux%u meets %ux%u; "
+             "choose a shorter range, or lattice sizes with a large common divisor",
+             key, *bytes / TABLES_MAX_BYTES, x.window, y.window, x.classes, y.classes, target->nx,
+             target->ny, source->nx, source->ny);
     uint32_t *table = malloc((size_t)(4.0 * classes * cells));
     if (!table)
         FAIL(STATUS_FAILED, "%s: no memory for a probability table of %.0f MB", key,

@@ -175,7 +175,7 @@ static void test_round_trip(void **state) {
         "dynamics: {initial: {constant: -0.7}}\n"
         "network: {weight_bits: 24}\n"
         "simulation: {dt: 0.1, duration: 2.7, onset: 0, seed: 9223372036854775807}\n"
-        "output: {every: .3, fields: [potential], checkpoint_every: 1.1 h}\n",
+        "output: {every: .3, fields: [potential, rate], checkpoint_every: 1.1 h}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         config_t a, b;
@@ -296,7 +296,7 @@ static void test_describe(void **state) {
         assert_int_equal(bars, 5);
     }
     assert_int_equal(rows, n_params + 2);
-    json_t *keys = json_loads(json, 0, NULL);
+    json_t *object = json_loads(json, 0, NULL), *keys = json_object_get(object, "keys");
     assert_int_equal(json_array_size(keys), n_params);
     for (size_t i = 0; i < n_params; i++) {
         json_t *row = json_array_get(keys, i);
@@ -308,7 +308,7 @@ static void test_describe(void **state) {
                          params[i].type == TYPE_NUMBER ? 2 : 0);
         assert_true(strlen(json_string_value(json_object_get(row, "meaning"))) > 5);
     }
-    json_decref(keys);
+    json_decref(object);
     free(text);
     free(markdown);
     free(json);

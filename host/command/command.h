@@ -49,6 +49,9 @@ status_t command_selftest(const options_t *options);
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
 /* STATUS_FAILED where the device has less memory free than the network needs. */
 status_t command_memory_check(const network_plan_t *plan, const backend_t *backend);
+/* STATUS_USAGE where options->output cannot be written, or is there without --force: known before
+ * the network is built. */
+status_t command_output_check(const options_t *options);
 backend_options_t command_backend_options(const options_t *options);
 /* Prints one JSON object on stdout and frees it. */
 status_t command_print_json(json_t *object);

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/command/command.h"
 
@@ -36,8 +35,7 @@ status_t command_export(const options_t *options) {
     bool sonata = options->format && strcmp(options->format, "sonata") == 0;
     if (options->format && !sonata && strcmp(options->format, "csr") != 0)
         FAIL(STATUS_USAGE, "--format: found \"%s\", expected csr or sonata", options->format);
-    if (!options->force && access(options->output, F_OK) == 0)
-        FAIL(STATUS_USAGE, "%s is there already; --force replaces it", options->output);
+    TRY(command_output_check(options));
     config_t config;
     network_plan_t plan;
     const backend_t *backend;

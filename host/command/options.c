@@ -195,9 +195,10 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         if (letter == ':')
             FAIL(STATUS_USAGE, "%s: needs a value; see `brisc %s --help`", argv[optind - 1],
                  command->name);
-        if (letter == '?' || (letter == 'o' && !strchr(command->options, 'o')))
+        bool refused = letter == 'o' && !strchr(command->options, 'o');
+        if (letter == '?' || refused)
             FAIL(STATUS_USAGE, "%s: not an option of `brisc %s`; see `brisc %s --help`",
-                 argv[optind - 1], command->name, command->name);
+                 refused ? "-o" : argv[optind - 1], command->name, command->name);
         TRY(parse_one(letter, optarg, options, only_help));
     }
     if (*only_help) {

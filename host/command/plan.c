@@ -23,61 +23,82 @@ status_t command_memory_check(const network_plan_t *plan, const backend_t *backe
     TRY(backend->memory_free(&available));
     if (needed > available)
         FAIL(STATUS_FAILED,
-             "the network needs %.2f GB on the %s backend, %.2f GB are free; take smaller lattices "
+             "the network needs %.4g GB on the %s backend, %.4g GB are free; take smaller lattices "
              "or ranges, network.weight_bits=8, or a larger machine",
              (double)needed * 1e-9, backend->name, (double)available * 1e-9);
     return STATUS_OK;
 }
 
-/* The same rules on lattices `shrink` times smaller along each axis, with ranges as many times
- * longer: as many inputs a neuron, and windows as wide in sites, for fewer neurons. */
-static status_t sample_create(const config_t *config, const network_plan_t *plan, bool quiet,
-                              network_plan_t *sample) {
-    config_t small = *config;
-    double shrink =
-        fmax(1.0, pow(plan->synapses_expected / SAMPLE_SYNAPSES, 1.0 / plan->dimensions));
-    for (uint32_t a = 0; a < config->populations; a++)
-        for (uint32_t b = 0; b < config->populations; b++)
-            if (config->connection[a][b].range > 0.0)
-                shrink = fmin(shrink, fmax(1.0, 0.5 / config->connection[a][b].range));
-    uint32_t common[2] = {0, 0}; /* sites of the lattice that all share: what shrinks */
+/* The same rules on lattices `shrink` times smaller along each axis, in whole unit cells, so that
+ * the lattices meet as they do in the large network, with ranges as many times longer as the torus
+ * allows: as many inputs a neuron and windows as wide in sites, for fewer neurons. Returns whether
+ * it could be smaller still. */
+static bool shrink_config(const network_plan_t *plan, double shrink, config_t *config) {
+    uint32_t cells[2] = {0, 0}, most = 1;
     for (uint32_t a = 0; a < config->populations; a++)
         for (int axis = 0; axis < 2; axis++)
-            common[axis] = common_divisor(common[axis], config->population[a].lattice[axis]);
-    for (uint32_t a = 0; a < config->populations; a++) {
-        for (int axis = 0; axis < plan->dimensions; axis++) {
-            uint32_t *n = &small.population[a].lattice[axis];
-            *n = *n / common[axis] * (uint32_t)fmax(1.0, ceil(common[axis] / shrink));
-        }
-        for (uint32_t b = 0; b < config->populations; b++)
-            small.connection[a][b].range *= shrink;
+            cells[axis] = common_divisor(cells[axis], config->population[a].lattice[axis]);
+    for (int axis = 0; axis < plan->dimensions; axis++) {
+        uint32_t fewer = (uint32_t)fmax(1.0, ceil(cells[axis] / shrink));
+        for (uint32_t a = 0; a < config->populations; a++)
+            config->population[a].lattice[axis] =
+                config->population[a].lattice[axis] / cells[axis] * fewer;
+        most = fewer > most ? fewer : most;
     }
-    status_quiet(1);
-    status_t status = network_plan_create(&small, sample);
-    status_quiet(quiet);
-    return status;
+    for (uint32_t k = 0; k < plan->net.pathways; k++) {
+        const pathway_t *w = &plan->net.pathway[k];
+        connection_config_t *c = &config->connection[w->target][w->source];
+        c->size_kind = SIZE_DENSITY;
+        c->size = plan->facts[k].density;
+        c->range = fmin(0.5, c->range * shrink);
+    }
+    return most > 1;
+}
+
+static status_t sample_create(const config_t *config, const network_plan_t *plan,
+                              network_plan_t *sample) {
+    double excess = fmax(1.0, plan->synapses_expected / SAMPLE_SYNAPSES);
+    for (double shrink = pow(excess, 1.0 / plan->dimensions);; shrink *= 1.5) {
+        config_t small = *config;
+        bool more = shrink_config(plan, shrink, &small);
+        status_t status = network_plan_create(&small, sample);
+        if (status == STATUS_OK && (!more || sample->synapses_expected <= 3.0 * SAMPLE_SYNAPSES))
+            return STATUS_OK;
+        if (status == STATUS_OK)
+            network_plan_destroy(sample);
+        else if (!more)
+            return status;
+    }
 }
 
 /* Seconds to build and of a step, by doing both with the sample and scaling by the pairs drawn and
  * the synapses summed. */
-static status_t time_needed(const options_t *options, const network_plan_t *plan,
-                            const network_plan_t *sample, const backend_t *backend, double *build_s,
+static status_t time_needed(const options_t *options, const config_t *config,
+                            const network_plan_t *plan, const backend_t *backend, double *build_s,
                             double *step_s) {
+    network_plan_t sample;
+    status_quiet(1);
+    status_t status = sample_create(config, plan, &sample);
+    status_quiet(options->quiet);
+    TRY(status);
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;
     uint64_t synapses = 1;
     double start = clock_s();
-    TRY(backend->create(&sample->net, &choice, &state, &built));
-    *build_s = (clock_s() - start) * plan->candidates / sample->candidates;
-    for (uint32_t k = 0; k < sample->net.pathways; k++)
-        synapses += built.synapses[k];
-    status_t status = backend->step(state, 0, 2);
-    start = clock_s();
-    if (status == STATUS_OK)
-        status = backend->step(state, 2, SAMPLE_STEPS);
-    *step_s = (clock_s() - start) / SAMPLE_STEPS * plan->synapses_expected / (double)synapses;
-    backend->destroy(state);
+    status = backend->create(&sample.net, &choice, &state, &built);
+    *build_s = (clock_s() - start) * plan->candidates / sample.candidates;
+    if (status == STATUS_OK) {
+        for (uint32_t k = 0; k < sample.net.pathways; k++)
+            synapses += built.synapses[k];
+        status = backend->step(state, 0, 2);
+        start = clock_s();
+        if (status == STATUS_OK)
+            status = backend->step(state, 2, SAMPLE_STEPS);
+        *step_s = (clock_s() - start) / SAMPLE_STEPS * plan->synapses_expected / (double)synapses;
+        backend->destroy(state);
+    }
+    network_plan_destroy(&sample);
     return status;
 }
 
@@ -104,14 +125,10 @@ static status_t report(const options_t *options, const config_t *config, const n
     char device[256];
     uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config);
     double build_s = 0.0, step_s = 0.0;
-    network_plan_t sample;
     TRY(backend->available(device, sizeof device));
     TRY(memory_needed(plan, backend, &needed, &connectivity));
     TRY(backend->memory_free(&available));
-    TRY(sample_create(config, plan, options->quiet, &sample));
-    status_t timed = time_needed(options, plan, &sample, backend, &build_s, &step_s);
-    network_plan_destroy(&sample);
-    TRY(timed);
+    TRY(time_needed(options, config, plan, backend, &build_s, &step_s));
     for (uint32_t a = 0; a < plan->net.populations; a++)
         neurons += population_size(&plan->net.population[a]);
     double steps = (double)config_steps(config), run_s = steps * step_s;
@@ -136,7 +153,7 @@ static status_t report(const options_t *options, const config_t *config, const n
     if (disk > disk_free(options->output))
         FAIL(
             STATUS_FAILED,
-            "the output needs %.2f GB, %.2f GB are free on that disk; raise output.every, or write "
+            "the output needs %.4g GB, %.4g GB are free on that disk; raise output.every, or write "
             "elsewhere with -o",
             (double)disk * 1e-9, (double)disk_free(options->output) * 1e-9);
     return command_memory_check(plan, backend);

@@ -1,4 +1,8 @@
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/command/report.h"
 
@@ -14,13 +18,29 @@ backend_options_t command_backend_options(const options_t *options) {
     return (backend_options_t){.threads = options->threads, .simd = options->simd};
 }
 
+status_t command_output_check(const options_t *options) {
+    const char *path = options->output, *slash = strrchr(path, '/');
+    char folder[4096] = ".";
+    struct stat existing;
+    if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode))
+        FAIL(STATUS_USAGE, "%s is not a regular file; give a file's name with -o", path);
+    if (!options->force && access(path, F_OK) == 0)
+        FAIL(STATUS_USAGE, "%s is there already; --force replaces it", path);
+    if (slash)
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path) + 1, path);
+    if (access(folder, W_OK) != 0)
+        FAIL(STATUS_USAGE, "%s cannot be written: %s: %s; give another place with -o", path, folder,
+             strerror(errno));
+    return STATUS_OK;
+}
+
 status_t command_print_json(json_t *object) {
     if (!object)
         FAIL(STATUS_FAILED, "no memory for the JSON answer");
     int failed = json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
     json_decref(object);
     putchar('\n');
-    if (failed || fflush(stdout) != 0)
+    if (failed)
         FAIL(STATUS_FAILED, "cannot write to standard output");
     return STATUS_OK;
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/command/report.h"
 #include "host/detect/verdict.h"
@@ -49,9 +48,6 @@ static double bytes_per_synapse(const run_t *run) {
 
 static status_t build(const options_t *options, run_t *run) {
     double start = clock_s();
-    TRY(backend_find(options->backend, &run->backend));
-    TRY(run->backend->available(run->device, sizeof run->device));
-    TRY(command_memory_check(&run->plan, run->backend));
     backend_options_t choice = command_backend_options(options);
     TRY(run->backend->create(&run->plan.net, &choice, &run->state, &run->built));
     for (uint32_t k = 0; k < run->plan.net.pathways; k++)
@@ -168,6 +164,9 @@ static status_t expectation(const run_t *run) {
 }
 
 static status_t run_all(const options_t *options, run_t *run) {
+    TRY(backend_find(options->backend, &run->backend));
+    TRY(run->backend->available(run->device, sizeof run->device));
+    TRY(command_memory_check(&run->plan, run->backend));
     TRY(theory_predict(&run->config, &run->plan, &run->theory));
     TRY(build(options, run));
     TRY(create_file(options, run));
@@ -214,8 +213,7 @@ status_t command_run(const options_t *given) {
     char output[256];
     default_output(given->input, output);
     options->output = given->output ? given->output : output;
-    if (!options->force && access(options->output, F_OK) == 0)
-        FAIL(STATUS_USAGE, "%s is there already; --force replaces it", options->output);
+    TRY(command_output_check(options));
     TRY(command_network(options, &run.config, &run.plan));
     status_t status = run_all(options, &run);
     status_t closed = snapshot_close(run.writer);
