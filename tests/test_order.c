@@ -15,6 +15,7 @@
 
 #include "host/detect/order.h"
 #include "host/detect/persistence.h"
+#include "host/detect/verdict.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -170,6 +171,13 @@ static void test_white_noise(void **state) {
     free(values);
 }
 
+static regime_t regime_of(const order_t *order, const verdict_context_t *context) {
+    regime_t regime;
+    char reason[200];
+    verdict(order, context, &regime, reason);
+    return regime;
+}
+
 /* What the model does below threshold: each neuron an Ornstein-Uhlenbeck process of 20 ms. Its
  * spectrum falls from the lowest frequencies on, so the index stays small. */
 static void test_slow_noise_does_not_oscillate(void **state) {
@@ -187,7 +195,38 @@ static void test_slow_noise_does_not_oscillate(void **state) {
     }
     order_t order;
     assert_int_equal(compute(FRAMES, 20, 20, 2.0, values, &order), STATUS_OK);
-    assert_true(order.oscillation_index < 0.4); /* the paper's oscillations are above 0.8 */
+    assert_true(order.oscillation_index < 0.35); /* the paper's oscillations are above 0.8 */
+    verdict_context_t known = {.noise = 1.0, .two_signed = true, .chance = 1.0 / 121.0};
+    field_t field = {.frames = FRAMES, .ny = 20, .nx = 20, .frame_ms = 2.0};
+    verdict_context_t unknown = verdict_context_unknown(&field, &order);
+    assert_int_equal(regime_of(&order, &known), REGIME_ASYNCHRONOUS);
+    assert_int_equal(regime_of(&order, &unknown), REGIME_UNDECIDED); /* noise or chaos? */
+    known.noise = 0.0;
+    assert_int_equal(regime_of(&order, &known), REGIME_CHAOS);
+    free(values);
+}
+
+/* cos(2 pi (n x - f t)) on 24 x 24 sites: a wave; standing still, a bump; alike everywhere, an
+ * oscillation. Nothing else need be known of the network. */
+static void test_verdict_of_patterns(void **state) {
+    (void)state;
+    enum { FRAMES = 100, N = 24 };
+    static const struct {
+        double n, f_hz;
+        regime_t regime;
+    } cases[] = {{2, 20, REGIME_WAVE}, {2, 0, REGIME_BUMP}, {0, 20, REGIME_OSCILLATION}};
+    float *values = array((size_t)FRAMES * N * N);
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        for (size_t i = 0; i < (size_t)FRAMES * N * N; i++)
+            values[i] = (float)cos(
+                2.0 * pi *
+                (cases[k].n * (double)(i % N) / N - cases[k].f_hz * 2e-3 * (double)(i / (N * N))));
+        order_t order;
+        assert_int_equal(compute(FRAMES, N, N, 2.0, values, &order), STATUS_OK);
+        field_t field = {.frames = FRAMES, .ny = N, .nx = N, .frame_ms = 2.0};
+        verdict_context_t unknown = verdict_context_unknown(&field, &order);
+        assert_int_equal(regime_of(&order, &unknown), cases[k].regime);
+    }
     free(values);
 }
 
@@ -361,6 +400,7 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_static_bumps),
         cmocka_unit_test(test_white_noise),
         cmocka_unit_test(test_slow_noise_does_not_oscillate),
+        cmocka_unit_test(test_verdict_of_patterns),
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_silent_neighbourhoods),

@@ -6,8 +6,13 @@
 #include "host/detect/verdict.h"
 #include "host/io/snapshot.h"
 
-/* A run's file says what its network is; of potentials and of measured data only the field is
- * known. */
+static bool is_variable(const char *variable, const char *field, const char *population) {
+    char name[NAME_SIZE + 16];
+    snprintf(name, sizeof name, "%s_%s", field, population);
+    return strcmp(variable + (variable[0] == '/'), name) == 0;
+}
+
+/* A run's file says what its network is; of measured data only the field is known. */
 static verdict_context_t context_of(h5_file_t *file, const char *variable, const field_t *field,
                                     const order_t *order) {
     char *yaml = NULL;
@@ -16,10 +21,11 @@ static verdict_context_t context_of(h5_file_t *file, const char *variable, const
     if (h5_read_attribute_text(file, "/", "config", &yaml) == STATUS_OK &&
         config_parse(yaml, h5_path(file), NULL, 0, &config) == STATUS_OK) {
         for (uint32_t a = 0; a < config.populations; a++) {
-            char rate[NAME_SIZE + 8];
-            snprintf(rate, sizeof rate, "/rate_%s", config.population[a].name);
-            if (variable ? strcmp(variable, rate) == 0 || strcmp(variable, rate + 1) == 0 : a == 0)
+            const char *name = config.population[a].name;
+            if (variable ? is_variable(variable, "rate", name) : a == 0)
                 context = verdict_context(&config, a);
+            else if (variable && is_variable(variable, "potential", name))
+                context = verdict_context_potential(&config, a);
         }
         config_destroy(&config);
     }

@@ -34,8 +34,16 @@ verdict_context_t verdict_context(const config_t *config, uint32_t population) {
     return c;
 }
 
+verdict_context_t verdict_context_potential(const config_t *config, uint32_t population) {
+    const population_config_t *p = &config->population[population];
+    return (verdict_context_t){.noise = p->noise,
+                               .two_signed = true,
+                               .chance = 1.0 / neighbourhood(p->lattice[1], p->lattice[0])};
+}
+
 verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order) {
-    return (verdict_context_t){.two_signed = order->min < 0.0 && order->max > 0.0,
+    return (verdict_context_t){.noise_unknown = true,
+                               .two_signed = order->min < 0.0 && order->max > 0.0,
                                .chance = 1.0 / neighbourhood(field->ny, field->nx)};
 }
 
@@ -87,9 +95,10 @@ void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, cha
         *regime = REGIME_BUMP;
         because(reason, "a spatial pattern, |n| %.1f, without a rhythm", o->wavenumber);
     } else if (index < 0.35 && incoherent && share < 0.35 && o->temporal_std >= rms / 3.0) {
-        *regime = REGIME_CHAOS;
-        because(reason, "large irregular fluctuations (std %.3g), neither shared nor rhythmic",
-                o->temporal_std);
+        *regime = c->noise_unknown ? REGIME_UNDECIDED : REGIME_CHAOS;
+        because(reason, "%s irregular fluctuations (std %.3g), neither shared nor rhythmic%s",
+                c->noise_unknown ? "independent" : "large", o->temporal_std,
+                c->noise_unknown ? ": noise or chaos; the noise is not known" : "");
     } else {
         *regime = REGIME_UNDECIDED;
         if (index >= 0.35 && index < 0.5)

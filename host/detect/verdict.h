@@ -6,15 +6,17 @@
 
 /* What one has to know of the network, not of the theory, to read its rates. */
 typedef struct {
-    double noise;    /* std of r that its own noise gives an uncoupled neuron; 0 if there is none */
-    double scale;    /* a large rate: the gain's bound; 0 where it has none */
-    bool two_signed; /* whether the gain gives rates of both signs */
-    double chance;   /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
+    double noise; /* std of r that its own noise gives an uncoupled neuron; 0 if there is none */
+    bool noise_unknown; /* noise is not known: then it is 0 here, and nothing is called chaos */
+    double scale;       /* a large rate: the gain's bound; 0 where it has none */
+    bool two_signed;    /* whether the gain gives rates of both signs */
+    double chance;      /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
 } verdict_context_t;
 
-/* For the rates of that population. */
+/* For the rates, and for the potentials, of that population. */
 verdict_context_t verdict_context(const config_t *config, uint32_t population);
-/* For potentials and for measured data, of which nothing is known but the field: no noise level, no
+verdict_context_t verdict_context_potential(const config_t *config, uint32_t population);
+/* For measured data, of which nothing is known but the field: no noise level, no
  * bound. */
 verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order);
 
@@ -27,9 +29,10 @@ verdict_context_t verdict_context_unknown(const field_t *field, const order_t *o
  *   oscillation    O >= 0.5 and C >= 0.5
  *   wave           O >= 0.5, C < 0.35, S high, |n| > 0
  *   bump           O < 0.35, S high, |n| > 0
- *   chaos          O < 0.35, S low, C < 0.35, temporal_std >= A / 3 (it moves: not frozen disorder)
- * S is high from 0.2 (or where the spatial spectrum's peak is 20 times its mean: patterns finer
- * than the neighbourhood), low to 0.1. Everything else is undecided; `reason` says why. */
+ *   chaos          O < 0.35, S low, C < 0.35, temporal_std >= A / 3 (it moves: not frozen
+ * disorder), noise known S is high from 0.2 (or where the spatial spectrum's peak is 20 times its
+ * mean: patterns finer than the neighbourhood), low to 0.1. Everything else is undecided; `reason`
+ * says why. */
 void verdict(const order_t *order, const verdict_context_t *context, regime_t *regime,
              char reason[200]);
 
