@@ -1,0 +1,468 @@
+#!/usr/bin/env python3
+"""The command line as its users meet it: wrong input, refusals, full disks, signals, JSON, and the
+same bits from every variant.
+
+usage: check_cli.py BRISC        exit status 0: everything holds; 77: skipped
+"""
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+try:
+    import h5py
+    import numpy as np
+    import xarray
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+DONE, FAILED, USAGE, STOPPED = 0, 1, 2, 3
+FRAMES = 51
+
+# A small asynchronous network: weak weights.
+CONFIG = """\
+populations:
+  E: {lattice: [24, 24], gain: {kind: tanh, max: 1}}
+  I: {lattice: [12, 12], gain: {kind: tanh, max: 5}}
+connections:
+  E: {E: {mean: 1.0, std: 0.1, range: 0.1, density: 0.9}, I: {mean: -2.0, std: 0.1, range: 0.14, density: 0.9}}
+  I: {E: {mean: 2.0, std: 0.1, range: 0.1, density: 0.9}, I: {mean: -2.0, std: 0.1, range: 0.14, density: 0.9}}
+dynamics: {noise: 0.0158, initial: {uniform: [-1, 1]}}
+simulation: {dt: 0.2, duration: 100, onset: 20, seed: 1}
+"""
+ONE = "populations: {E: {lattice: [24, 24]}}\n"
+PATHWAY = ONE + "connections: {E: {E: {mean: 0.5, range: 0.1, %s}}}\n"
+
+# What is wrong, the whole config, and what the message must say.
+BAD_CONFIGS = [
+    ("unknown key", CONFIG + "extra: 1\n", ["bad.yaml:9: extra: unknown key", "nearest known key"]),
+    ("misspelt key", CONFIG.replace("duration", "duratoin"),
+     ["bad.yaml:8: simulation.duratoin: unknown key", "nearest known key: duration"]),
+    ("misspelt section", ONE.replace("populations", "populatoins"),
+     ["bad.yaml:1: populatoins: unknown key", "nearest known key: populations"]),
+    ("wrong type", CONFIG.replace("dt: 0.2", "dt: fast"),
+     ["bad.yaml:8: simulation.dt", 'found "fast"', "expected a number in (0, 1000] ms"]),
+    ("a list for a number", CONFIG.replace("dt: 0.2", "dt: [0.2]"), ["simulation.dt", "[0.2]"]),
+    ("a number for a list", CONFIG.replace("[24, 24]", "24x24"),
+     ["populations.E.lattice", '"24x24"', "expected [nx, ny]"]),
+    ("out of range", CONFIG.replace("dt: 0.2", "dt: -0.2"), ["simulation.dt", '"-0.2"', "(0, 1000]"]),
+    ("density beyond 1", PATHWAY % "density: 1.5",
+     ["connections.E.E.density", '"1.5"', "(0, 1]"]),
+    ("wider than the torus", PATHWAY.replace("0.1", "1.2") % "density: 0.5",
+     ["connections.E.E.range", '"1.2"', "(0, 0.5] torus side"]),
+    ("no size", PATHWAY % "std: 1", ["connections.E.E", "out_degree, in_degree, density", "exactly one"]),
+    ("two sizes", PATHWAY % "density: 0.5, in_degree: 9", ["connections.E.E", "found 2", "exactly one"]),
+    ("more inputs than neurons", PATHWAY % "in_degree: 600",
+     ["connections.E.E.in_degree", "600", "576 neurons"]),
+    ("in-degree beyond reach", PATHWAY.replace("0.1", "0.02") % "in_degree: 300, rule: fixed_indegree",
+     ["connections.E.E", "300 inputs", "the sources within reach", "change in_degree"]),
+    ("no populations", "connections: {}\n", ["populations", "missing", "at least one"]),
+    ("an empty file", "", ["populations", "missing"]),
+    ("no lattice", "populations: {E: {}}\n", ["populations.E.lattice", "missing", "expected [nx, ny]"]),
+    ("a lattice of no sites", ONE.replace("24]", "0]"), ["populations.E.lattice", "[24, 0]", "from 1"]),
+    ("a source that is not there", PATHWAY.replace("{E: {mean", "{X: {mean") % "density: 0.5",
+     ["connections.E.X", "no population is called X"]),
+    ("a target that is not there", PATHWAY.replace("{E: {E", "{X: {E") % "density: 0.5",
+     ["connections.X", "no population is called X"]),
+    ("not YAML", "a: [1\n", ["not valid YAML", "closing bracket"]),
+    ("a key twice", ONE + ONE, ["bad.yaml:2", "duplicate key"]),
+    ("no such regime", ONE + "expect: {regime: waves}\n", ["expect.regime", '"waves"', "wave, chaos"]),
+    ("tables beyond memory",
+     "populations: {E: {lattice: [20000, 20000]}}\n"
+     "connections: {E: {E: {mean: 1, range: 0.3, density: 0.5}}}\n",
+     ["connections.E.E", "1 GiB", "20000x20000", "shorter range"]),
+]
+
+# Arguments and what the message must say. CONFIG is ok.yaml, a file that is there old.h5.
+BAD_ARGUMENTS = [
+    (["frobnicate"], ["frobnicate", "not a command", "--help"]),
+    (["run"], ["which file?", "usage: brisc run"]),
+    (["export", "ok.yaml"], ["where to?", "-o FILE"]),
+    (["predict", "ok.yaml", "--frob"], ["--frob", "not an option of `brisc predict`", "--help"]),
+    (["predict", "ok.yaml", "-o", "x.h5"], ["-o: not an option of `brisc predict`"]),
+    (["predict", "ok.yaml", "more"], ["more", "one argument too many"]),
+    (["describe", "ok.yaml"], ["ok.yaml", "takes no file"]),
+    (["predict", "nowhere.yaml"], ["nowhere.yaml", "No such file"]),
+    (["predict", "."], [".", "Is a directory"]),
+    (["predict", "old.h5"], ["old.h5", "expected a YAML text file"]),
+    (["predict", "ok.yaml", "--set", "simulation.dt"], ["--set", '"simulation.dt"', "KEY.PATH=VALUE"]),
+    (["predict", "ok.yaml", "--set", "simulaton.dt=1"], ["simulaton.dt", "nearest known key: simulation.dt"]),
+    (["predict", "ok.yaml", "--set", "simulation.dt=x"], ["simulation.dt", '"x"', "a number"]),
+    (["predict", "ok.yaml", "--set", "dynamics.tau=0.1"], ["simulation.dt", "0.2 ms", "dt <= tau"]),
+    (["predict", "ok.yaml", "--set", "simulation.duration=100.1"],
+     ["simulation.duration", "100.1 ms", "whole number", "0.2 ms"]),
+    (["predict", "ok.yaml", "--set", "simulation.onset=200"], ["simulation.onset", "200", "not before the end"]),
+    (["predict", "ok.yaml", "--threads", "0"], ["--threads", '"0"', "from 1"]),
+    (["run", "ok.yaml", "-o", "x.h5", "--simd", "fast"], ["--simd", '"fast"', "portable, avx2"]),
+    (["run", "ok.yaml", "-o", "x.h5", "--backend", "gpu"], ["--backend", '"gpu"', "auto, cpu or cuda"]),
+    (["export", "ok.yaml", "-o", "x.h5", "--format", "csv"], ["--format", '"csv"', "csr or sonata"]),
+    (["run", "ok.yaml", "-o", "old.h5"], ["old.h5 is there already", "--force"]),
+    (["export", "ok.yaml", "-o", "old.h5"], ["old.h5 is there already", "--force"]),
+    (["run", "ok.yaml", "-o", "nowhere/x.h5"], ["nowhere/x.h5", "cannot be written", "No such file", "-o"]),
+    (["run", "ok.yaml", "-o", ".", "--force"], [".", "not a regular file", "-o"]),
+    (["run", "ok.yaml", "-o", "x.h5", "--set", "dynamics.initial={file: nowhere.h5}"],
+     ["nowhere.h5", "No such file"]),
+    (["run", "ok.yaml", "-o", "x.h5", "--set", "dynamics.initial={file: old.h5}"],
+     ["old.h5", "potential_E", "output.fields: [rate, potential]"]),
+    (["analyze", "nowhere.h5"], ["nowhere.h5", "No such file"]),
+    (["analyze", "ok.yaml"], ["ok.yaml", "not a readable HDF5 file"]),
+    (["analyze", "old.h5", "--variable", "rate_X"], ["old.h5", "rate_X", "it has rate_E, rate_I"]),
+    (["analyze", "old.h5", "--onset", "1e6"], ["old.h5", "0 frames", "earlier onset"]),
+    (["analyze", "old.h5", "--onset", "late"], ["--onset", '"late"', "in ms"]),
+]
+
+# Networks that no machine can hold, or write; said at once.
+HUGE = ["--set=populations.E.lattice=[20000, 20000]", "--set=populations.I.lattice=[10000, 10000]"]
+HUGE += [f"--set=connections.{a}.{b}.range=0.002" for a in "EI" for b in "EI"]
+
+
+class Checks:
+    def __init__(self, program, folder):
+        self.program, self.folder = program, folder
+        self.wrong = []
+        self.made = 0
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as file:
+            file.write(text)
+
+    def names(self):
+        return set(os.listdir(self.folder))
+
+    def run(self, *arguments, **options):
+        return subprocess.run([self.program, *arguments], cwd=self.folder, capture_output=True,
+                              text=True, timeout=120, **options)
+
+    def expect(self, name, condition, detail=""):
+        self.made += 1
+        if not condition:
+            self.wrong.append(f"{name}: {detail}")
+            print(f"FAIL {name}: {detail}")
+
+    def status(self, name, done, status, fragments=()):
+        """The exit status; on stderr one message that holds all fragments; on failure nothing on
+        stdout."""
+        lacking = [f for f in fragments if f not in done.stderr]
+        told = done.stderr.startswith("brisc: ") if status else True
+        self.expect(name, done.returncode == status and not lacking and told,
+                    f"exit {done.returncode}, expected {status}; lacking {lacking} in: {done.stderr}")
+
+    def json(self, name, done):
+        """The one JSON object that is all of stdout; no NaN, no Infinity."""
+        def refuse(constant):
+            raise ValueError(f"{constant} is no JSON")
+        try:
+            value = json.loads(done.stdout, parse_constant=refuse)
+        except ValueError as error:
+            value = error
+        self.expect(name, isinstance(value, dict), f"{value}: {done.stdout[:200]} {done.stderr}")
+        return value if isinstance(value, dict) else {}
+
+    def keys(self, name, value, wanted):
+        missing = [k for k in wanted.split() if k not in value]
+        self.expect(name, not missing, f"{missing} not in {sorted(value)}")
+
+
+def check_wrong_input(c):
+    for name, text, fragments in BAD_CONFIGS:
+        c.write("bad.yaml", text)
+        before = c.names()
+        for command in (["predict", "bad.yaml"], ["run", "bad.yaml", "-o", "x.h5"]):
+            done = c.run(*command, "--json")
+            c.status(f"{name}: {command[0]}", done, USAGE, fragments)
+            c.expect(f"{name}: nothing written", done.stdout == "" and c.names() == before)
+    with open(c.path("old.h5"), "rb") as file:
+        old = file.read()
+    before = c.names()
+    for arguments, fragments in BAD_ARGUMENTS:
+        done = c.run(*arguments)
+        c.status(" ".join(arguments), done, USAGE, fragments)
+        c.expect(f"{' '.join(arguments)}: nothing written", done.stdout == "" and c.names() == before)
+    with open(c.path("old.h5"), "rb") as file:
+        c.expect("the file that was there is untouched", file.read() == old)
+    done = c.run()
+    c.expect("no command: help, exit 2", done.returncode == USAGE and "usage: brisc" in done.stdout)
+
+
+def check_help(c):
+    everything = c.run("--help")
+    c.status("--help", everything, DONE)
+    c.status("--version", c.run("--version"), DONE)
+    for command in ("predict", "plan", "run", "analyze", "export", "describe", "selftest"):
+        c.expect(f"--help lists {command}", f"\n  {command} " in everything.stdout)
+        done = c.run(command, "--help")
+        c.expect(f"{command} --help", done.returncode == DONE and "--set" in done.stdout and
+                 f"usage: brisc {command}" in done.stdout and not done.stderr, done.stderr)
+
+
+def check_clipping(c):
+    c.write("clipped.yaml", PATHWAY % "in_degree: 60")  # density 60/(576 2 pi 0.1^2) = 1.66
+    done = c.run("predict", "clipped.yaml")
+    # The continuum, without its images: sum of min(1, a exp(-q)) = 1 + log a of a.
+    share = 1 - (1 + np.log(1.658)) / 1.658
+    c.status("p > 1 is clipped", done, DONE,
+             ["warning: connections.E.E", "clipped", "% of the in-degree is lost", "instead of 60"])
+    lost = float(done.stderr.split("clipped; ")[1].split()[0]) / 100
+    c.expect("the share lost", abs(lost - share) < 0.01, f"{lost}, expected about {share}")
+    c.expect("--quiet: no warning", c.run("predict", "clipped.yaml", "--quiet").stderr == "")
+
+
+ORDER = ("mean_activity cv local_synchrony global_synchrony moran oscillation_index frequency_hz "
+         "wavenumber persistence")
+MODE = "nx ny re im std multiplicity growth"
+
+
+def check_json(c):
+    """Keys as documented; numbers that agree with one another."""
+    def prediction(name, value):
+        c.keys(name, value, "bulk_radius outliers dominant fixed_points regime")
+        c.keys(name, value.get("dominant", {}), f"{MODE} wavenumber wavelength frequency_hz")
+        c.expect(name, value["outliers"], "no outliers")
+        for mode in value["outliers"]:
+            c.keys(name, mode, MODE)
+
+    predicted = c.json("predict", c.run("predict", "ok.yaml", "--json"))
+    prediction("predict", predicted)
+    plan = c.json("plan", c.run("plan", "ok.yaml", "--json"))
+    c.keys("plan", plan, "neurons synapses memory_bytes memory_free_bytes disk_bytes "
+                         "disk_free_bytes build_s simulate_s backend device")
+    run = c.json("run", c.run("run", "ok.yaml", "-o", "json.h5", "--json"))
+    c.keys("run", run, "prediction order regime agrees timing hash")
+    prediction("run", run["prediction"])
+    c.expect("run predicts as predict", run["prediction"] == predicted)
+    c.keys("run.order", run["order"], ORDER)
+    c.keys("run.timing", run["timing"], "build_s simulate_s steps synapses bytes_per_synapse")
+    c.keys("run.hash", run["hash"], "connectivity state")
+    c.expect("regime", run["regime"] == predicted["regime"] == "asynchronous" and
+             run["agrees"] is True, run["regime"])
+    c.expect("steps", run["timing"]["steps"] == 500)
+    c.expect("neurons", plan["neurons"] == 24 * 24 + 12 * 12)
+    # Some 4e4 synapses, each deviating by at most 1/2: within 5 of 100.
+    synapses = run["timing"]["synapses"]
+    c.expect("plan's synapses", abs(plan["synapses"] - synapses) < 500, f"{plan['synapses']}, {synapses}")
+    used = run["timing"]["connectivity_bytes"] + run["timing"]["state_bytes"]
+    c.expect("plan's memory", abs(plan["memory_bytes"] / used - 1) < 0.03, f"{plan['memory_bytes']}, {used}")
+    size = os.path.getsize(c.path("json.h5"))
+    c.expect("plan's disk", size <= plan["disk_bytes"] < 2 * size, f"{plan['disk_bytes']}, {size}")
+    analyzed = c.json("analyze", c.run("analyze", "json.h5", "--json"))
+    c.keys("analyze", analyzed, "order regime")
+    c.expect("analyze as run", analyzed["order"] == run["order"] and analyzed["regime"] == run["regime"])
+    for form in ("csr", "sonata"):
+        report = c.json("export", c.run("export", "ok.yaml", "-o", f"{form}.h5", "--json", "--format", form))
+        c.keys("export", report, "file format synapses hash")
+        c.expect("export as run", report["hash"]["connectivity"] == run["hash"]["connectivity"] and
+                 report["synapses"] == synapses)
+    described = c.json("describe", c.run("describe", "--json"))
+    rows = described.get("keys", [])
+    c.expect("describe", len(rows) > 20, described)
+    for row in rows:
+        c.keys("describe", row, "key type default meaning")
+
+
+def check_same_bits(c):
+    """Threads and instruction sets change no hash; the seed does."""
+    hashes = {}
+    for variant in (["--threads", "1"], ["--threads", "2"], ["--simd", "portable"], ["--simd", "avx2"],
+                    ["--simd", "avx512"], ["--set", "simulation.seed=2"]):
+        done = c.run("run", "ok.yaml", "-o", "same.h5", "--force", "--json", *variant)
+        if variant[0] == "--simd" and done.returncode == FAILED and "this processor" in done.stderr:
+            print(f"     {' '.join(variant)}: this processor lacks it")
+            continue
+        c.status(" ".join(variant), done, DONE)
+        hashes[" ".join(variant)] = json.loads(done.stdout)["hash"]
+    other = hashes.pop("--set simulation.seed=2")
+    first = hashes["--threads 1"]
+    for name, found in hashes.items():
+        c.expect(f"same bits: {name}", found == first, f"{found}, {first}")
+    c.expect("another seed", all(other[k] != first[k] for k in first), other)
+    # --set is the same as writing it, and the stored config repeats the run.
+    c.write("two.yaml", CONFIG.replace("seed: 1", "seed: 2"))
+    written = json.loads(c.run("run", "two.yaml", "-o", "two.h5", "--json").stdout)["hash"]
+    c.expect("--set as if written", written == other)
+    with h5py.File(c.path("two.h5")) as file:
+        c.write("stored.yaml", file.attrs["config"])
+        c.expect("hash in the file", file.attrs["connectivity_hash"] == written["connectivity"])
+    stored = json.loads(c.run("run", "stored.yaml", "-o", "stored.h5", "--json").stdout)["hash"]
+    c.expect("the stored config", stored == written)
+
+
+def check_expectation(c):
+    right = c.run("run", "ok.yaml", "-o", "right.h5", "--set", "expect.regime=asynchronous")
+    c.status("expected regime", right, DONE)
+    c.expect("the table", all(w in right.stdout for w in ("predicted", "observed", "regime", "agree")))
+    wrong = c.run("run", "ok.yaml", "-o", "wrong.h5", "--json", "--set", "expect.regime=wave")
+    c.status("another regime", wrong, FAILED, ["expect.regime is wave", "asynchronous"])
+    c.keys("another regime", c.json("another regime", wrong), "order regime")
+    with h5py.File(c.path("wrong.h5")) as file:
+        c.expect("another regime: file complete", file["frames_written"][()] == FRAMES and
+                 file["order"].attrs["regime"] == "asynchronous")
+    c.status("default output", c.run("run", "ok.yaml", "--quiet"), DONE)
+    c.expect("default output: ok.h5", "ok.h5" in c.names())
+
+
+def check_initial_file(c):
+    """Without noise, two runs of half the time, the second from the first's last potential, end in
+    the state of one whole run."""
+    quiet = ["--json", "--set", "dynamics.noise=0", "--set", "output.fields=[rate, potential]",
+             "--set", "simulation.onset=0"]
+    run = lambda name, duration, *more: c.run("run", "ok.yaml", "-o", name, *quiet, "--set",
+                                              f"simulation.duration={duration}", *more)
+    whole, half = run("whole.h5", 80), run("half.h5", 40)
+    rest = run("rest.h5", 40, "--set", "dynamics.initial={file: half.h5}")
+    for done in (whole, half, rest):
+        c.status("initial state from a file", done, DONE)
+    state = lambda done: json.loads(done.stdout)["hash"]["state"]
+    c.expect("initial state from a file", state(rest) == state(whole) != state(half))
+    with h5py.File(c.path("half.h5")) as first, h5py.File(c.path("rest.h5")) as second:
+        for p in "EI":
+            c.expect("first frame", np.array_equal(first[f"potential_{p}"][-1], second[f"potential_{p}"][0]))
+            with h5py.File(c.path("h.h5"), "a") as file:
+                file[f"h_{p}"] = first[f"potential_{p}"][-1]
+    done = run("rest2.h5", 40, "--set", "dynamics.initial={file: h.h5}")
+    c.status("initial state from h_E(y, x)", done, DONE)
+    c.expect("initial state from h_E(y, x)", done.stdout and state(done) == state(rest))
+    done = run("x.h5", 40, "--set", "dynamics.initial={file: half.h5}", "--set",
+               "populations.I.lattice=[24, 24]")
+    c.status("initial state of another lattice", done, USAGE,
+             ["half.h5", "potential_I", "12 x 12", "24 x 24", "must agree"])
+
+
+def check_not_enough(c):
+    """Said at once, with both numbers, before anything is built or written."""
+    before = c.names()
+    for command in (["plan", "ok.yaml"], ["run", "ok.yaml", "-o", "x.h5"],
+                    ["export", "ok.yaml", "-o", "x.h5"]):
+        done = c.run(*command, *HUGE)
+        c.status(f"{command[0]}: memory", done, FAILED,
+                 ["the network needs", "GB", "are free", "smaller lattices"])
+    needed = json.loads(c.run("plan", "ok.yaml", "--json", *HUGE).stdout)["memory_bytes"]
+    # 5.65e12 synapses of 3 to 4 bytes: dense parts take 2, listed ones 4.
+    c.expect("plan's memory", 1.6e13 < needed < 2.3e13, needed)
+    done = c.run("plan", "ok.yaml", "--set", "simulation.duration=1e9", "--set", "output.every=0.2")
+    c.status("plan: disk", done, FAILED, ["the output needs 1.44e+04 GB", "are free", "output.every"])
+    done = c.run("run", "ok.yaml", "-o", "x.h5", "--set", "simulation.duration=1e9", "--set",
+                 "output.every=0.2")
+    c.status("run: disk", done, FAILED, ["x.h5", "of disk", "-o", "output.every"])
+    c.expect("nothing is left", c.names() == before, c.names() - before)
+
+
+def check_full_disk(c):
+    """However early the disk is full: exit 1 and a message, a file that opens or none, and the file
+    that was to be replaced untouched unless the new one is whole."""
+    shutil.copy(c.path("old.h5"), c.path("full.h5"))
+    with open(c.path("old.h5"), "rb") as file:
+        old = file.read()
+    before, outcomes = c.names() | {"full.xdmf"}, set()
+    for limit in (0, 1000, 100000, 200000, 230000, 236000, 240000, 10**7):
+        done = c.run("run", "ok.yaml", "-o", "full.h5", "--force", "--json",
+                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+        name = f"full disk at {limit}"
+        with open(c.path("full.h5"), "rb") as file:
+            kept = file.read() == old
+        outcomes.add((done.returncode, kept))
+        if limit == 10**7:
+            c.status(name, done, DONE)
+        else:
+            c.status(name, done, done.returncode and FAILED,
+                     ["full.h5", "File too large"] if done.returncode else [])
+        with xarray.open_dataset(c.path("full.h5")) as run:
+            n = int(run.frames_written)
+            c.expect(name, 0 < n <= FRAMES and np.isfinite(run.rate_E[:n]).all())
+        c.expect(name, c.names() <= before, f"left behind: {c.names() - before}")
+    c.expect("full disk: early, and not", {(FAILED, True), (DONE, False)} <= outcomes, outcomes)
+    # A disk of 128 KiB, in a mount of the child's own.
+    script = 'mkdir small && mount -t tmpfs -o size=128k tmpfs small && exec "$0" run ok.yaml -o small/x.h5'
+    try:
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", script, c.program], cwd=c.folder,
+                              capture_output=True, text=True, timeout=60)
+    except OSError as error:
+        print(f"     no small disk to fill: {error}")
+        return
+    if "brisc" not in done.stderr:
+        print(f"     no small disk to fill: {done.stderr.strip()}")
+    else:
+        c.status("a disk of 128 KiB", done, FAILED, ["small/x.h5", "No space left on device"])
+
+
+def check_signal(c, number):
+    """Stopped: exit 3, and a file that holds every frame up to there."""
+    name = signal.Signals(number).name
+    output, path = f"{name}.h5", c.path(f"{name}.h5")
+    child = subprocess.Popen([c.program, "run", "ok.yaml", "-o", output, "--json", "--set", "simulation.duration=1e6", "--set", "output.every=20"],
+                             cwd=c.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline, frames = time.monotonic() + 60, 0
+    while frames < 12 and time.monotonic() < deadline and child.poll() is None:
+        time.sleep(0.05)
+        try:
+            with h5py.File(path) as file:  # readers may come while it is written
+                frames = int(file["frames_written"][()])
+        except (OSError, KeyError):
+            pass
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    stopped = float(err.split("signal at ")[1].split()[0]) if "signal at " in err else -1
+    c.expect(name, child.returncode == STOPPED and out == "" and stopped > 0 and
+             f"{output} holds every frame" in err and "1000000.0 ms" in err,
+             f"{child.returncode} {out} {err}")
+    with xarray.open_dataset(path) as run:
+        n = int(run.frames_written)
+        c.expect(name, n >= 12 and run.attrs["complete"] == 0, n)
+        c.expect(f"{name}: frames", run.time[n - 1] <= stopped < run.time[n - 1] + 20.0, stopped)
+        c.expect(f"{name}: frames", np.isfinite(run.rate_E[:n]).all() and np.isnan(run.rate_E[n]).all())
+    order = c.json(f"{name}: analyze", c.run("analyze", output, "--json"))
+    c.keys(f"{name}: analyze", order.get("order", {}), ORDER)
+    # The same frames as a run that ends there by itself.
+    c.run("run", "ok.yaml", "-o", "ended.h5", "--force", "--set", f"simulation.duration={20 * (n - 1)}",
+          "--set", "output.every=20")
+    with h5py.File(path) as a, h5py.File(c.path("ended.h5")) as b:
+        c.expect(f"{name}: same frames", np.array_equal(a["rate_E"][:n], b["rate_E"][:]))
+
+
+def check_selftest(c, child):
+    out, err = child.communicate(timeout=300)
+    done = subprocess.CompletedProcess([], child.returncode, out, err)
+    c.status("selftest", done, DONE)
+    c.expect("selftest", c.json("selftest", done).get("same") is True, out)
+
+
+def check_closed_output(c):
+    if os.path.exists("/dev/full"):
+        for arguments in (["describe"], ["predict", "ok.yaml"], ["predict", "ok.yaml", "--json"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([c.program, *arguments], cwd=c.folder, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=60)
+            c.status(f"{arguments} to a full disk", done, FAILED, ["standard output"])
+
+
+def main(program):
+    with tempfile.TemporaryDirectory() as folder:
+        c = Checks(os.path.abspath(program), folder)
+        c.write("ok.yaml", CONFIG)
+        # The longest check, beside the others.
+        selftest = subprocess.Popen([c.program, "selftest", "--json"], stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+        c.status("run", c.run("run", "ok.yaml", "-o", "old.h5"), DONE)
+        for check, *more in ((check_wrong_input,), (check_help,), (check_clipping,), (check_json,),
+                             (check_same_bits,), (check_expectation,), (check_initial_file,),
+                             (check_not_enough,), (check_full_disk,), (check_signal, signal.SIGINT),
+                             (check_signal, signal.SIGTERM), (check_closed_output,),
+                             (check_selftest, selftest)):
+            start, wrong = time.monotonic(), len(c.wrong)
+            check(c, *more)
+            print(f"{'ok  ' if len(c.wrong) == wrong else 'FAIL'} {check.__name__} "
+                  f"({time.monotonic() - start:.1f} s)")
+    print(f"{c.made} checks, {len(c.wrong)} failed")
+    return bool(c.wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
