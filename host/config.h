@@ -11,7 +11,7 @@
 #include "kernels/network.h"
 #include "kernels/status.h"
 
-enum { NAME_SIZE = 32 };
+enum { NAME_SIZE = 32, FRAMES_LEAST = 8 }; /* frames after the onset that a verdict needs */
 
 typedef enum { PROFILE_GAUSSIAN, PROFILE_EXPONENTIAL, PROFILE_DISC, PROFILE_UNIFORM } profile_t;
 typedef enum { SIZE_OUT_DEGREE, SIZE_IN_DEGREE, SIZE_DENSITY } size_kind_t;

@@ -27,6 +27,15 @@ static status_t check_times(const config_t *config, const config_source_t *sourc
     if (onset >= duration)
         FAIL_KEY(source, "simulation.onset",
                  "%.15g ms is not before the end, %.15g ms (simulation.duration)", onset, duration);
+    if (duration - onset < (FRAMES_LEAST - 1) * every)
+        FAIL_KEY(source, "output.every",
+                 "%.15g ms leaves fewer than %d frames between simulation.onset and the end, the "
+                 "least that order parameters are computed from",
+                 every, FRAMES_LEAST);
+    if (!(config->output.fields & FIELD_RATE))
+        FAIL_KEY(source, "output.fields",
+                 "rate is not among them, but the observed regime is named from it; say [%s]",
+                 "rate, potential");
     return STATUS_OK;
 }
 

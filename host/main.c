@@ -5,7 +5,23 @@
 #include <string.h>
 
 #include "host/command/command.h"
+#include "host/comm.h"
 #include "host/version.h"
+
+static status_t perform(const command_t *command, int argc, char **argv) {
+    options_t options;
+    bool only_help = false;
+    status_t status = options_parse(command, argc, argv, &options, &only_help);
+    if (status == STATUS_OK && !only_help)
+        status = command->run(&options);
+    if (status == STATUS_OK && fflush(stdout) != 0)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                             "cannot write to standard output: %s", strerror(errno));
+    if (status != STATUS_OK && status_message()[0])
+        fprintf(stderr, "brisc: %s\n", status_message());
+    options_destroy(&options);
+    return status;
+}
 
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_DFL);
@@ -24,19 +40,17 @@ int main(int argc, char **argv) {
         fprintf(stderr, "brisc: %s: not a command; `brisc --help` lists them\n", argv[1]);
         return STATUS_USAGE;
     }
-    options_t options;
-    status_t status = options_parse(command, argc, argv, &options);
-    if (status == STATUS_STOPPED) { /* --help */
-        options_destroy(&options);
-        return STATUS_OK;
-    }
-    if (status == STATUS_OK)
-        status = command->run(&options);
-    if (status == STATUS_OK && fflush(stdout) != 0)
-        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
-                             "cannot write to standard output: %s", strerror(errno));
-    if (status != STATUS_OK && status_message()[0])
-        fprintf(stderr, "brisc: %s\n", status_message());
-    options_destroy(&options);
+    comm_t comm = comm_start(&argc, &argv);
+    status_t status;
+    if (comm.size > 1) {
+        status = STATUS_USAGE;
+        if (comm.rank == 0)
+            fprintf(stderr,
+                    "brisc: %s: started with %d ranks, but it runs on one (its threads use every "
+                    "core of a node); start it without mpirun\n",
+                    command->name, comm.size);
+    } else
+        status = perform(command, argc, argv);
+    comm.end();
     return (int)status;
 }

@@ -164,9 +164,10 @@ const param_t params[] = {
      .meaning = "mean number of inputs of one target"},
     {.path = "connections.*.*.density",
      IN_CONNECTION(size),
-     POSITIVE(1),
+     POSITIVE(1000),
      ONLY_IF(size_kind, 1u << SIZE_DENSITY),
-     .meaning = "connection probability at distance 0"},
+     .meaning = "connection probability at distance 0; where it exceeds 1 it is cut to 1, with a "
+                "warning that says how many inputs are lost"},
 
     {.path = "dynamics.model",
      IN_CONFIG(dynamics.model),

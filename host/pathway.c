@@ -75,7 +75,7 @@ static double axis_nearest(const axis_t *axis, int64_t offset) {
 }
 
 static axis_t axis_create(uint32_t targets, uint32_t sources) {
-    uint32_t g = gcd(targets, sources);
+    uint32_t g = common_divisor(targets, sources);
     axis_t axis = {targets, sources, targets / g, sources / g, 0, 0, 1.0};
     for (int64_t o = 0; o < axis.shift; o++)
         axis.nearest = fmin(axis.nearest, axis_nearest(&axis, o));

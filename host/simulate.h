@@ -10,8 +10,8 @@
 typedef struct {
     uint64_t steps;
     double seconds;
-    bool stopped;         /* by SIGINT or SIGTERM */
-    double saturated;     /* share of neuron-steps whose rate saturated */
+    bool stopped;     /* by SIGINT or SIGTERM */
+    double saturated; /* share of neuron-steps whose rate saturated */
 } simulation_t;
 
 /* Draws or reads h(0) of every population and gives it to the backend. A draw is a function of

@@ -53,8 +53,8 @@ typedef struct {
     uint32_t rate_bits;   /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights */
 } network_t;
 
-/* Greatest common divisor; of 0 and n, n. */
-HD uint32_t gcd(uint32_t a, uint32_t b) {
+/* Greatest common divisor; of 0 and n: n. */
+HD uint32_t common_divisor(uint32_t a, uint32_t b) {
     while (b) {
         uint32_t rest = a % b;
         a = b;
@@ -62,6 +62,7 @@ HD uint32_t gcd(uint32_t a, uint32_t b) {
     }
     return a;
 }
+
 HD uint32_t population_size(const population_t *p) {
     return p->nx * p->ny;
 }

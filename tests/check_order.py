@@ -70,6 +70,8 @@ def order(r, frame_ms):
     spectrum = np.abs(np.fft.fft2(field)).mean(axis=0)
     peak = np.unravel_index(np.argmax(spectrum), spectrum.shape)
     o["wavenumber"] = np.hypot(*(np.fft.fftfreq(n, 1 / n)[k] for n, k in zip((ny, nx), peak)))
+    half = np.abs(np.fft.rfft2(field)).mean(axis=0).ravel()[1:]
+    o["spatial_contrast"] = half.max() / half.mean()
     chosen = np.arange(min(50, frames)) * frames // min(50, frames)
     z = (c / r.std(axis=(1, 2), keepdims=True))[chosen]
     smooth = [uniform_filter(f, (min(20, ny), min(20, nx)), mode="wrap") for f in z]

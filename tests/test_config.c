@@ -174,8 +174,8 @@ static void test_round_trip(void **state) {
         "                density: 1}}\n"
         "dynamics: {initial: {constant: -0.7}}\n"
         "network: {weight_bits: 24}\n"
-        "simulation: {dt: 0.1, duration: 0.3, onset: 0, seed: 9223372036854775807}\n"
-        "output: {every: .3, fields: [potential], checkpoint_every: 1.1 h}\n",
+        "simulation: {dt: 0.1, duration: 2.7, onset: 0, seed: 9223372036854775807}\n"
+        "output: {every: .3, fields: [potential, rate], checkpoint_every: 1.1 h}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         config_t a, b;
@@ -202,7 +202,7 @@ static void test_every_row(void **state) {
                                           [TYPE_LATTICE] = "[5, 7]",
                                           [TYPE_INITIAL] = "{constant: 2}",
                                           [TYPE_DURATION] = "7200s",
-                                          [TYPE_SET] = "[potential]"};
+                                          [TYPE_SET] = "[rate, potential]"};
     static const char *const numbers[][2] = {{"simulation.dt", "0.25"},
                                              {"simulation.duration", "4000"},
                                              {"output.every", "8"},

@@ -102,7 +102,7 @@ static void test_wrong_values(void **state) {
         {"connections.E.E.range", "0.6", "\"0.6\"", "(0, 0.5] torus side"},
         {"connections.E.E.range", "0", "\"0\"", "(0, 0.5]"},
         {"connections.E.E.std", "-1", "\"-1\"", "[0, 1e+06]"},
-        {"connections.E.E.density", "1.5", "\"1.5\"", "(0, 1]"},
+        {"connections.E.E.density", "1500", "\"1500\"", "(0, 1000]"},
         {"connections.E.E.rule", "all", "\"all\"", "one of bernoulli, fixed_indegree"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -32,7 +32,9 @@ typedef struct {
 const command_t *command_find(const char *name); /* NULL if there is none */
 void command_help(void);                         /* all commands, to stdout */
 void command_help_of(const command_t *command);
-status_t options_parse(const command_t *command, int argc, char **argv, options_t *options);
+/* *only_help: --help was asked for, and has been printed. */
+status_t options_parse(const command_t *command, int argc, char **argv, options_t *options,
+                       bool *only_help);
 void options_destroy(options_t *options);
 
 status_t command_predict(const options_t *options);

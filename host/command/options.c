@@ -123,8 +123,7 @@ static char *join(int argc, char **argv) {
     return line;
 }
 
-static status_t parse_one(const command_t *command, int letter, const char *value,
-                          options_t *options) {
+static status_t parse_one(int letter, const char *value, options_t *options, bool *only_help) {
     char *end;
     switch (letter) {
     case 'o':
@@ -166,14 +165,15 @@ static status_t parse_one(const command_t *command, int letter, const char *valu
         status_quiet(1);
         return STATUS_OK;
     case 'h':
-        command_help_of(command);
-        return STATUS_STOPPED; /* main: exit 0 */
+        *only_help = true;
+        return STATUS_OK;
     default:
         FAIL(STATUS_USAGE, "unknown option");
     }
 }
 
-status_t options_parse(const command_t *command, int argc, char **argv, options_t *options) {
+status_t options_parse(const command_t *command, int argc, char **argv, options_t *options,
+                       bool *only_help) {
     memset(options, 0, sizeof *options);
     options->backend = "auto";
     options->onset_ms = -1.0;
@@ -199,7 +199,11 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         if (letter == '?' || refused)
             FAIL(STATUS_USAGE, "%s: not an option of `brisc %s`; see `brisc %s --help`",
                  refused ? "-o" : argv[optind - 1], command->name, command->name);
-        TRY(parse_one(command, letter, optarg, options));
+        TRY(parse_one(letter, optarg, options, only_help));
+    }
+    if (*only_help) {
+        command_help_of(command);
+        return STATUS_OK;
     }
     if (optind < argc)
         options->input = argv[optind++];

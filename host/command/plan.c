@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -5,7 +6,7 @@
 #include "host/command/report.h"
 #include "host/progress.h"
 
-enum { SAMPLE_SYNAPSES = 4000000, SAMPLE_STEPS = 20 };
+enum { SAMPLE_SYNAPSES = 10000000, SAMPLE_STEPS = 20 };
 
 /* Tables and scratch are held only while building. */
 static status_t memory_needed(const network_plan_t *plan, const backend_t *backend,
@@ -28,29 +29,28 @@ status_t command_memory_check(const network_plan_t *plan, const backend_t *backe
     return STATUS_OK;
 }
 
-/* The same rules on lattices `factor` times smaller along each axis: whole unit cells, so that the
- * lattices meet as they do in the large network, and the same density and ranges (but at least two
- * sites), so that windows keep their share of synapses. Returns whether it can be smaller still. */
-static bool shrink(const network_plan_t *plan, double factor, config_t *config) {
-    uint32_t most = 1, sites = 1;
-    for (int axis = 0; axis < 2; axis++) {
-        uint32_t cells = 0;
+/* The same rules on lattices `shrink` times smaller along each axis, in whole unit cells, so that
+ * the lattices meet as they do in the large network, with ranges as many times longer as the torus
+ * allows: as many inputs a neuron and windows as wide in sites, for fewer neurons. Returns whether
+ * it could be smaller still. */
+static bool shrink_config(const network_plan_t *plan, double shrink, config_t *config) {
+    uint32_t cells[2] = {0, 0}, most = 1;
+    for (uint32_t a = 0; a < config->populations; a++)
+        for (int axis = 0; axis < 2; axis++)
+            cells[axis] = common_divisor(cells[axis], config->population[a].lattice[axis]);
+    for (int axis = 0; axis < plan->dimensions; axis++) {
+        uint32_t fewer = (uint32_t)fmax(1.0, ceil(cells[axis] / shrink));
         for (uint32_t a = 0; a < config->populations; a++)
-            cells = gcd(cells, config->population[a].lattice[axis]);
-        uint32_t fewer = (uint32_t)fmax(1.0, cells / factor);
-        for (uint32_t a = 0; a < config->populations; a++) {
-            uint32_t *n = &config->population[a].lattice[axis];
-            *n = *n / cells * fewer;
-            sites = *n > sites ? *n : sites;
-        }
+            config->population[a].lattice[axis] =
+                config->population[a].lattice[axis] / cells[axis] * fewer;
         most = fewer > most ? fewer : most;
     }
     for (uint32_t k = 0; k < plan->net.pathways; k++) {
         const pathway_t *w = &plan->net.pathway[k];
         connection_config_t *c = &config->connection[w->target][w->source];
         c->size_kind = SIZE_DENSITY;
-        c->size = fmax(plan->facts[k].density, w->rule == RULE_FIXED_INDEGREE ? 0.1 : 0.0);
-        c->range = fmax(c->range, fmin(0.15, 2.0 / sites));
+        c->size = plan->facts[k].density;
+        c->range = fmin(0.5, c->range * shrink);
     }
     return most > 1;
 }
@@ -58,18 +58,21 @@ static bool shrink(const network_plan_t *plan, double factor, config_t *config) 
 static status_t sample_create(const config_t *config, const network_plan_t *plan,
                               network_plan_t *sample) {
     double excess = fmax(1.0, plan->synapses_expected / SAMPLE_SYNAPSES);
-    for (double factor = pow(excess, 0.5 / plan->dimensions);; factor *= 1.5) {
+    for (double shrink = pow(excess, 1.0 / plan->dimensions);; shrink *= 1.5) {
         config_t small = *config;
-        bool more = shrink(plan, factor, &small);
-        TRY(network_plan_create(&small, sample));
-        if (!more || sample->synapses_expected <= 1.5 * SAMPLE_SYNAPSES)
+        bool more = shrink_config(plan, shrink, &small);
+        status_t status = network_plan_create(&small, sample);
+        if (status == STATUS_OK && (!more || sample->synapses_expected <= 3.0 * SAMPLE_SYNAPSES))
             return STATUS_OK;
-        network_plan_destroy(sample);
+        if (status == STATUS_OK)
+            network_plan_destroy(sample);
+        else if (!more)
+            return status;
     }
 }
 
-/* Seconds to build and to step, by doing both with a smaller network and scaling by the pairs
- * drawn and the synapses summed. */
+/* Seconds to build and of a step, by doing both with the sample and scaling by the pairs drawn and
+ * the synapses summed. */
 static status_t time_needed(const options_t *options, const config_t *config,
                             const network_plan_t *plan, const backend_t *backend, double *build_s,
                             double *step_s) {
@@ -81,11 +84,11 @@ static status_t time_needed(const options_t *options, const config_t *config,
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;
+    uint64_t synapses = 1;
     double start = clock_s();
     status = backend->create(&sample.net, &choice, &state, &built);
     *build_s = (clock_s() - start) * plan->candidates / sample.candidates;
     if (status == STATUS_OK) {
-        uint64_t synapses = 1;
         for (uint32_t k = 0; k < sample.net.pathways; k++)
             synapses += built.synapses[k];
         status = backend->step(state, 0, 2);

@@ -32,6 +32,16 @@ static bool agrees(const run_t *run) {
     return run->regime == run->theory.regime;
 }
 
+typedef struct {
+    char text[20];
+} hash_text_t;
+
+static hash_text_t hash_text(uint64_t hash) {
+    hash_text_t h;
+    snprintf(h.text, sizeof h.text, "%016llx", (unsigned long long)hash);
+    return h;
+}
+
 static double bytes_per_synapse(const run_t *run) {
     return run->synapses ? (double)run->built.connectivity_bytes / (double)run->synapses : 0.0;
 }
@@ -55,11 +65,14 @@ static status_t create_file(const options_t *options, run_t *run) {
                          .device = run->device,
                          .version = BRISC_VERSION,
                          .commit = BRISC_COMMIT,
-                         .connectivity_hash = run->built.hash};
+                         .connectivity_hash = run->built.hash,
+                         .synapses = run->synapses};
     status_t status =
         snapshot_create(options->output, options->force, &run->config, &facts, &run->writer);
     free(yaml);
-    return status;
+    TRY(status);
+    TRY(write_prediction(snapshot_file(run->writer), &run->theory));
+    return h5_flush(snapshot_file(run->writer));
 }
 
 static status_t observe(run_t *run) {
@@ -127,9 +140,7 @@ static void print_verdict(const options_t *options, const run_t *run) {
 }
 
 static json_t *run_json(const run_t *run) {
-    char connectivity[20], state[20];
-    snprintf(connectivity, sizeof connectivity, "%016llx", (unsigned long long)run->built.hash);
-    snprintf(state, sizeof state, "%016llx", (unsigned long long)run->state_hash);
+    hash_text_t connectivity = hash_text(run->built.hash), state = hash_text(run->state_hash);
     return json_pack(
         "{s:o, s:o, s:s, s:s, s:b, s:{s:f, s:f, s:I, s:I, s:f, s:I, s:I}, s:{s:s, s:s}, s:s, s:s, "
         "s:f}",
@@ -139,8 +150,8 @@ static json_t *run_json(const run_t *run) {
         run->simulation.seconds, "steps", (json_int_t)run->simulation.steps, "synapses",
         (json_int_t)run->synapses, "bytes_per_synapse", bytes_per_synapse(run),
         "connectivity_bytes", (json_int_t)run->built.connectivity_bytes, "state_bytes",
-        (json_int_t)run->built.state_bytes, "hash", "connectivity", connectivity, "state", state,
-        "backend", run->backend->name, "device", run->device, "saturated",
+        (json_int_t)run->built.state_bytes, "hash", "connectivity", connectivity.text, "state",
+        state.text, "backend", run->backend->name, "device", run->device, "saturated",
         run->simulation.saturated);
 }
 
@@ -178,7 +189,8 @@ static status_t run_all(const options_t *options, run_t *run) {
             "rate_max",
             100.0 * run->simulation.saturated);
     TRY(backend_state_hash(run->backend, run->state, &run->plan.net, &run->state_hash));
-    TRY(write_prediction(snapshot_file(run->writer), &run->theory));
+    TRY(h5_attribute_text(snapshot_file(run->writer), "/", "state_hash",
+                          hash_text(run->state_hash).text));
     TRY(observe(run));
     if (options->json)
         TRY(command_print_json(run_json(run)));

@@ -29,11 +29,11 @@ typedef struct {
     /* What the verdict needs beside them. */
     double mean; /* over time and neurons */
     double min, max;
-    double temporal_std; /* rms over neurons of the std over time */
-    double spatial_std;  /* rms over time of the std over neurons */
-    double static_std;   /* std over neurons of the mean over time */
+    double temporal_std;     /* rms over neurons of the std over time */
+    double spatial_std;      /* rms over time of the std over neurons */
+    double static_std;       /* std over neurons of the mean over time */
     double spatial_contrast; /* that spectrum's largest amplitude over its mean, both at n != 0 */
-    double global_std;   /* std over time of the population mean */
+    double global_std;       /* std over time of the population mean */
 } order_t;
 
 /* Two reads of the field, by frames and by sites. The result has the same bits for any number of

@@ -92,6 +92,7 @@ static status_t put_attributes(h5_file_t *file, const config_t *config, const ru
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         TRY(h5_attribute_text(file, "/", texts[i].name, texts[i].text));
     TRY(h5_attribute_uint(file, "/", "seed", config->simulation.seed));
+    TRY(h5_attribute_uint(file, "/", "synapses", facts->synapses));
     TRY(h5_attribute_double(file, "/", "onset_ms", config->simulation.onset_ms));
     TRY(h5_attribute_double(file, "/", "frame_ms", config->output.every_ms));
     return h5_attribute_int(file, "/", "complete", 0);

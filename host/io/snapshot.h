@@ -13,7 +13,7 @@
 /* What is known of a run before it starts, for the root attributes. */
 typedef struct {
     const char *command_line, *resolved_config, *backend, *device, *version, *commit;
-    uint64_t connectivity_hash;
+    uint64_t connectivity_hash, synapses;
 } run_facts_t;
 
 typedef struct snapshot_writer snapshot_writer_t;

@@ -5,7 +5,7 @@
 
 #include "host/io/snapshot.h"
 
-enum { PATH_SIZE = 256, FRAMES_MIN = 8 };
+enum { PATH_SIZE = 256 };
 
 /* Steps of the time axis may differ by this share of a step: times stored in single precision
  * over a run of 10^5 frames stay within it. */
@@ -121,11 +121,11 @@ static status_t choose_frames(h5_file_t *file, const char *variable, const doubl
     while (*first < written && times[*first] < onset_ms - 1e-6 * step)
         ++*first;
     field->frames = written - *first;
-    if (field->frames < FRAMES_MIN)
+    if (field->frames < FRAMES_LEAST)
         FAIL(STATUS_USAGE,
              "%s: %s has %zu frames from the onset (%g ms) on; at least %d are needed: a longer "
              "run or an earlier onset",
-             h5_path(file), variable, field->frames, onset_ms, FRAMES_MIN);
+             h5_path(file), variable, field->frames, onset_ms, FRAMES_LEAST);
     step = (times[written - 1] - times[*first]) / (double)(field->frames - 1);
     for (size_t i = *first + 1; i < written; i++)
         if (!(fabs(times[i] - times[i - 1] - step) <= uneven_max * fabs(step)) || !(step > 0.0))

@@ -7,21 +7,25 @@
 
 enum { PATH_SIZE = 64 };
 
-#define COLUMN(name, integer, long_name)                                                           \
-    { #name, long_name, offsetof(eigenmode_t, name), sizeof(((eigenmode_t *)0)->name), integer }
+#define COLUMN(name, integer, units, long_name)                                                    \
+    {                                                                                              \
+#name, units, long_name, offsetof(eigenmode_t, name), sizeof(((eigenmode_t *)0)->name),    \
+            integer                                                                                \
+    }
 
 static const struct {
-    const char *name, *long_name;
+    const char *name, *units, *long_name;
     size_t offset, bytes;
     bool integer; /* int, else double */
 } columns[] = {
-    COLUMN(nx, true, "wave number along x, cycles a torus side"),
-    COLUMN(ny, true, "wave number along y, cycles a torus side"),
-    COLUMN(re, false, "real part of the predicted eigenvalue"),
-    COLUMN(im, false, "imaginary part of the predicted eigenvalue"),
-    COLUMN(std, false, "finite-size standard deviation of the eigenvalue"),
-    COLUMN(multiplicity, true, "number of wave vectors with this eigenvalue"),
-    COLUMN(growth, false, "growth factor over one time step"),
+    COLUMN(nx, true, "1", "wave number along x, cycles a torus side"),
+    COLUMN(ny, true, "1", "wave number along y, cycles a torus side"),
+    COLUMN(re, false, "1", "real part of the predicted eigenvalue"),
+    COLUMN(im, false, "1", "imaginary part of the predicted eigenvalue"),
+    COLUMN(std, false, "1", "finite-size standard deviation of the eigenvalue"),
+    COLUMN(multiplicity, true, "1", "number of wave vectors with this eigenvalue"),
+    COLUMN(growth, false, "1", "growth factor over one time step"),
+    COLUMN(frequency_hz, false, "Hz", "predicted frequency"),
 };
 
 static status_t new_group(h5_file_t *file, const char *path) {
@@ -46,7 +50,8 @@ static status_t put_modes(h5_file_t *file, const eigenmode_t *modes, size_t n) {
                    columns[c].bytes);
         snprintf(path, sizeof path, "/prediction/%s", columns[c].name);
         hid_t type = columns[c].integer ? H5T_NATIVE_INT : H5T_NATIVE_DOUBLE;
-        status = h5_variable(file, path, type, 1, mode, values, "1", columns[c].long_name);
+        status =
+            h5_variable(file, path, type, 1, mode, values, columns[c].units, columns[c].long_name);
     }
     free(values);
     return status;

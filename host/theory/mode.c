@@ -161,8 +161,8 @@ typedef struct {
 static cell_t cell_create(const network_t *net) {
     uint32_t gx = 0, gy = 0;
     for (uint32_t a = 0; a < net->populations; a++) {
-        gx = gcd(gx, net->population[a].nx);
-        gy = gcd(gy, net->population[a].ny);
+        gx = common_divisor(gx, net->population[a].nx);
+        gy = common_divisor(gy, net->population[a].ny);
     }
     cell_t cell = {0};
     for (uint32_t a = 0; a < net->populations; a++) {

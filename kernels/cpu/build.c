@@ -224,6 +224,13 @@ static int pack(block_t *b, const scratch_t *s, uint32_t bits, uint32_t targets,
     return 1;
 }
 
+/* Ends a band at a multiple of RUN_UNIT. */
+static uint32_t fill_up(scratch_t *s, uint32_t tail) {
+    for (; tail % RUN_UNIT; tail++)
+        s->tail_offset[tail] = (uint32_t)(s->tail_code[tail] = 0);
+    return tail;
+}
+
 static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t block, scratch_t *s,
                        uint64_t *synapses, uint64_t *hash) {
     const pathway_t *w = &state->net.pathway[pathway];
@@ -238,7 +245,7 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
         const window_class_t *c = &p->class_of[class_index(w, target % nx, target / nx)];
         uint32_t count = draw_inputs(state, w, c, target, s), band = 0;
         draw_codes(state, w, target, count, s->input);
-        if (!tail_reserve(s, (size_t)tail + count))
+        if (!tail_reserve(s, (size_t)tail + count + RUN_UNIT * (size_t)p->bands))
             return 0;
         for (uint32_t k = 0; k < count; k++) {
             input_t in = s->input[k];
@@ -249,13 +256,13 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
                 continue;
             }
             uint32_t offset = in.row * stride + in.column;
-            for (; band < offset / BAND_SITES; band++)
-                s->tail_start[(size_t)t * p->bands + band + 1] = tail;
+            while (band < offset / BAND_SITES)
+                s->tail_start[(size_t)t * p->bands + ++band] = tail = fill_up(s, tail);
             s->tail_offset[tail] = offset;
             s->tail_code[tail++] = in.code;
         }
-        for (; band < p->bands; band++)
-            s->tail_start[(size_t)t * p->bands + band + 1] = tail;
+        while (band < p->bands)
+            s->tail_start[(size_t)t * p->bands + ++band] = tail = fill_up(s, tail);
         *synapses += count;
     }
     return pack(&state->pathway[pathway].block[block], s, bits, targets, p->slots, p->bands);

@@ -14,18 +14,17 @@
 #include "kernels/storage.h"
 
 enum { BLOCK_TARGETS = 64, RUN_UNIT = 8 };
-/* A dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
- * same memory at 0.5; summing a dense run is cheaper, so the best is lower (measured: 0.25-0.5). */
+/* A run holds the columns of at least this probability, and at least this share of synapses. A
+ * dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
+ * same memory at 0.5; summing a dense run is cheaper, so the best is lower. */
 #define CORE_PROBABILITY 0.3
-
-typedef struct {
-    uint32_t offset, length; /* image sites from the window's first one; a multiple of RUN_UNIT */
-} run_t;
 
 /* One class of targets (network.h) of a pathway. */
 typedef struct {
-    run_t *run; /* [runs] */
-    uint32_t runs, slots;
+    /* [slots / RUN_UNIT]: image sites from the window's first one to each RUN_UNIT slots' rates;
+     * one flat list, as a loop over runs of several lengths is mispredicted at every end. */
+    uint32_t *unit;
+    uint32_t slots;
     uint32_t *row_first, *row_last; /* [window_y]: columns whose threshold is not 0 */
     uint32_t *core_first, *core_last,
         *core_slot; /* [window_y]: columns in the core; first's slot */
@@ -34,7 +33,8 @@ typedef struct {
 typedef struct {
     void *core;           /* [targets][slots] codes: int8_t, or int16_t (24 bits: the high 16) */
     uint8_t *core_low;    /* 24 bits: the low 8; else NULL */
-    uint16_t *tail;       /* offsets, by target, then band, then ascending */
+    uint16_t *tail;       /* offsets, by target, then band, then ascending; each band filled up to a
+                           * multiple of RUN_UNIT with offsets 0 and codes 0 */
     void *tail_code;      /* as core */
     uint8_t *tail_low;    /* as core_low */
     uint32_t *tail_start; /* [targets * bands + 1] */

@@ -26,8 +26,9 @@ static uint32_t row_edges(const backend_state_t *state, uint32_t pathway, uint32
              k < b->tail_start[t * p->bands + band + 1]; k++) {
             uint32_t offset = band * BAND_SITES + b->tail[k];
             int32_t code = stored_code(b->tail_code, b->tail_low, bits, k);
-            edge[count++] =
-                (edge_t){window_source(w, from, ix, iy, offset / stride, offset % stride), code};
+            if (code)
+                edge[count++] = (edge_t){
+                    window_source(w, from, ix, iy, offset / stride, offset % stride), code};
         }
     return count;
 }

@@ -8,9 +8,10 @@ int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, win
     const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
     const uint32_t dense = (uint32_t)(CORE_PROBABILITY * 4294967296.0);
     uint32_t rows = w->window_y;
-    c->run = malloc(rows * sizeof *c->run);
+    uint32_t units = 0, most = rows * (w->window_x / RUN_UNIT + 1);
+    c->unit = malloc(most * sizeof *c->unit);
     c->row_first = malloc(5 * (size_t)rows * sizeof *c->row_first);
-    if (!c->run || !c->row_first)
+    if (!c->unit || !c->row_first)
         return 0;
     c->row_last = c->row_first + rows;
     c->core_first = c->row_last + rows;
@@ -38,16 +39,22 @@ int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, win
         uint32_t length = (end - core + RUN_UNIT - 1) / RUN_UNIT * RUN_UNIT;
         uint32_t early = (length - (end - core)) / 2; /* fill the run up on both sides */
         core -= early < core ? early : core;
+        double filled = 0.0; /* the run's expected synapses */
+        for (uint32_t x = core; x < core + length && x < w->window_x; x++)
+            filled += (double)t[x] * 0x1p-32;
+        if (filled < CORE_PROBABILITY * length)
+            continue;
         c->core_first[row] = core;
         c->core_last[row] = core + length < w->window_x ? core + length : w->window_x;
-        c->run[c->runs++] = (run_t){row * stride + core, length};
+        for (uint32_t x = 0; x < length; x += RUN_UNIT)
+            c->unit[units++] = row * stride + core + x;
         c->slots += length;
     }
     return 1;
 }
 
 void window_class_destroy(window_class_t *c) {
-    free(c->run);
+    free(c->unit);
     free(c->row_first);
 }
 
@@ -85,7 +92,8 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
         if (failed)
             FAIL(STATUS_FAILED, "no memory for the window of a pathway");
         double bands = window_bands(w, &image);
-        bytes += targets * (slots * code + tail * (code + 2.0) + bands * 4.0) +
+        double filled = tail + bands * (RUN_UNIT - 1) / 2.0;
+        bytes += targets * (slots * code + filled * (code + 2.0) + bands * 4.0) +
                  targets / BLOCK_TARGETS * (sizeof(block_t) + 128.0);
     }
     for (uint32_t a = 0; a < net->populations; a++) {

@@ -1,5 +1,6 @@
-/* RUN_UNIT = 8 weight codes times 8 contiguous rates, added exactly in 64-bit lanes: the only place
- * with SIMD intrinsics. */
+/* RUN_UNIT = 8 weight codes times 8 rates, contiguous or listed, added exactly in 64-bit lanes: the
+ * only place with SIMD intrinsics. Listed rates are read one by one: the gather instructions of
+ * AVX2 and AVX-512 took twice as long (virtual Zen 5). */
 #ifndef BRISC_SIMD_VECTOR_H
 #define BRISC_SIMD_VECTOR_H
 
@@ -24,9 +25,16 @@ static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_
     return _mm512_or_si512(_mm512_slli_epi64(high, 8),
                            _mm512_cvtepu8_epi64(_mm_loadl_epi64((const void *)(low + k))));
 }
-static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, const int32_t *rate) {
-    vector_t r = _mm512_cvtepi32_epi64(_mm256_loadu_si256((const void *)rate));
-    return _mm512_add_epi64(sum, _mm512_mul_epi32(codes, r));
+static inline vector_t vector_rates(const int32_t *rate) {
+    return _mm512_cvtepi32_epi64(_mm256_loadu_si256((const void *)rate));
+}
+static inline vector_t vector_listed_rates(const int32_t *rate, const uint16_t *at) {
+    return _mm512_cvtepi32_epi64(_mm256_setr_epi32(rate[at[0]], rate[at[1]], rate[at[2]],
+                                                   rate[at[3]], rate[at[4]], rate[at[5]],
+                                                   rate[at[6]], rate[at[7]]));
+}
+static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, vector_t rates) {
+    return _mm512_add_epi64(sum, _mm512_mul_epi32(codes, rates));
 }
 static inline int64_t vector_total(vector_t sum) {
     return _mm512_reduce_add_epi64(sum);
@@ -62,11 +70,18 @@ static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_
     return (vector_t){
         {vector_codes_4(plane, low, k, bits), vector_codes_4(plane, low, k + 4, bits)}};
 }
-static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, const int32_t *rate) {
-    for (int h = 0; h < 2; h++) {
-        __m256i r = _mm256_cvtepi32_epi64(_mm_loadu_si128((const void *)(rate + 4 * h)));
-        sum.half[h] = _mm256_add_epi64(sum.half[h], _mm256_mul_epi32(codes.half[h], r));
-    }
+static inline vector_t vector_rates(const int32_t *rate) {
+    return (vector_t){{_mm256_cvtepi32_epi64(_mm_loadu_si128((const void *)rate)),
+                       _mm256_cvtepi32_epi64(_mm_loadu_si128((const void *)(rate + 4)))}};
+}
+static inline vector_t vector_listed_rates(const int32_t *rate, const uint16_t *at) {
+    __m128i low = _mm_setr_epi32(rate[at[0]], rate[at[1]], rate[at[2]], rate[at[3]]);
+    __m128i high = _mm_setr_epi32(rate[at[4]], rate[at[5]], rate[at[6]], rate[at[7]]);
+    return (vector_t){{_mm256_cvtepi32_epi64(low), _mm256_cvtepi32_epi64(high)}};
+}
+static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, vector_t rates) {
+    for (int h = 0; h < 2; h++)
+        sum.half[h] = _mm256_add_epi64(sum.half[h], _mm256_mul_epi32(codes.half[h], rates.half[h]));
     return sum;
 }
 static inline int64_t vector_total(vector_t sum) {
@@ -91,9 +106,21 @@ static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_
         w.lane[l] = stored_code(plane, low, bits, k + l);
     return w;
 }
-static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, const int32_t *rate) {
+static inline vector_t vector_rates(const int32_t *rate) {
+    vector_t r;
     for (size_t l = 0; l < RUN_UNIT; l++)
-        sum.lane[l] += codes.lane[l] * rate[l];
+        r.lane[l] = rate[l];
+    return r;
+}
+static inline vector_t vector_listed_rates(const int32_t *rate, const uint16_t *at) {
+    vector_t r;
+    for (size_t l = 0; l < RUN_UNIT; l++)
+        r.lane[l] = rate[at[l]];
+    return r;
+}
+static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, vector_t rates) {
+    for (size_t l = 0; l < RUN_UNIT; l++)
+        sum.lane[l] += codes.lane[l] * rates.lane[l];
     return sum;
 }
 static inline int64_t vector_total(vector_t sum) {
