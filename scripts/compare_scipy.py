@@ -20,14 +20,13 @@ import h5py
 import numpy as np
 import scipy.sparse
 
-STEPS = 500  # of a short run
-
 
 def brisc_step_ms(arguments, folder):
     output = subprocess.run(
         [arguments.brisc, "run", arguments.config, "-o", os.path.join(folder, "run.h5"), "--force",
-         "--json", "--quiet", "--backend", "cpu", "--set", "simulation.duration=100", "--set", "simulation.onset=0",
-         "--set", "output.every=2", "--set", "expect.regime=undecided"],
+         "--json", "--quiet", "--backend", "cpu", "--set", "simulation.duration=100",
+         "--set", "simulation.onset=0", "--set", "output.every=2",
+         "--set", "expect.regime=undecided"],
         stdout=subprocess.PIPE, check=True, text=True).stdout
     timing = json.loads(output)["timing"]
     return 1e3 * timing["simulate_s"] / timing["steps"], timing

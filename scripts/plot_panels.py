@@ -94,7 +94,7 @@ def draw_spectrum(run, axes, bar):
     modes = run.prediction
     if not modes:
         bar.remove()
-        return absent(axes, "no prediction in the file:\nit is written when a run ends")
+        return absent(axes, "no prediction in the file")
     re, im, growth, std, nx, ny = (np.asarray(modes.get(name, []), float)
                                    for name in ("re", "im", "growth", "std", "nx", "ny"))
     radius = float(modes.get("bulk_radius_effective", modes.get("bulk_radius", 0)))

@@ -147,8 +147,8 @@ static void gaussian_smooth_limit(void **state) {
     network_plan_destroy(&plan);
 }
 
-/* The zone is counted once: a nearly local connection keeps every wave vector of the 12 x 10 zone,
- * Nyquist and zero components included. */
+/* The zone is counted once: a nearly local connection keeps every wave vector of its own 24 x 10
+ * zone, Nyquist and zero components included, whatever the lattice of a population beside it. */
 static void zone_is_counted_once(void **state) {
     (void)state;
     config_t c = network_empty();
@@ -162,9 +162,37 @@ static void zone_is_counted_once(void **state) {
     int zone = 0;
     for (size_t i = 0; i < net.orbits; i++)
         zone += net.orbit[i].multiplicity;
-    assert_int_equal(zone, 12 * 10);
+    assert_int_equal(zone, 24 * 10);
     mean_network_destroy(&net);
     network_plan_destroy(&plan);
+}
+
+/* A coarse population that hardly takes part does not hide the waves of the others. */
+static void coarse_population_hides_no_wave(void **state) {
+    (void)state;
+    double g[2][2] = {{9, -9}, {15.48, -9}}, d[2][2] = {{0.08, 0.112}, {0.08, 0.112}};
+    config_t c = network_ei(80, g, d, 0.1, 0.95);
+    network_plan_t plan;
+    theory_t alone, beside;
+    assert_int_equal(network_plan_create(&c, &plan), STATUS_OK);
+    assert_int_equal(theory_predict(&c, &plan, &alone), STATUS_OK);
+    network_plan_destroy(&plan);
+    network_population(&c, "Z", 2, 2, 1.0);
+    c.connection[0][2] = network_connection(0.01, 0.0, 0.5, SIZE_DENSITY, 0.5);
+    assert_int_equal(network_plan_create(&c, &plan), STATUS_OK);
+    assert_int_equal(theory_predict(&c, &plan, &beside), STATUS_OK);
+    network_plan_destroy(&plan);
+    assert_int_equal(alone.regime, REGIME_WAVE);
+    assert_true(alone.dominant.wavenumber > 2.0); /* finer than Z resolves */
+    assert_int_equal(beside.regime, REGIME_WAVE);
+    assert_int_equal(beside.dominant.nx, alone.dominant.nx);
+    assert_int_equal(beside.dominant.ny, alone.dominant.ny);
+    assert_int_equal(beside.dominant.multiplicity, alone.dominant.multiplicity);
+    /* A zero row and column more: the same eigenvalue to rounding. */
+    assert_true(fabs(beside.dominant.re - alone.dominant.re) < 1e-12);
+    assert_true(fabs(beside.dominant.im - alone.dominant.im) < 1e-12);
+    theory_destroy(&alone);
+    theory_destroy(&beside);
 }
 
 /* All to all: p = 1, S(0) = g N_b/N_a and nothing elsewhere; the variance is sigma^2 N_b/N_a.
@@ -401,6 +429,7 @@ int main(void) {
         cmocka_unit_test(wave_in_full),
         cmocka_unit_test(gaussian_smooth_limit),
         cmocka_unit_test(zone_is_counted_once),
+        cmocka_unit_test(coarse_population_hides_no_wave),
         cmocka_unit_test(uniform_profile_is_exact),
         cmocka_unit_test(fixed_points_of_a_bistable_network),
         cmocka_unit_test(growth_without_limit_is_reported),

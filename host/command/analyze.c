@@ -1,18 +1,26 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/command/report.h"
 #include "host/detect/verdict.h"
 #include "host/io/snapshot.h"
 
-/* A run's file says what its network is; of measured data only the field is known. */
-static verdict_context_t context_of(h5_file_t *file, const field_t *field, const order_t *order) {
+/* A run's file says what its network is; of potentials and of measured data only the field is
+ * known. */
+static verdict_context_t context_of(h5_file_t *file, const char *variable, const field_t *field,
+                                    const order_t *order) {
     char *yaml = NULL;
     config_t config;
     verdict_context_t context = verdict_context_unknown(field, order);
     if (h5_read_attribute_text(file, "/", "config", &yaml) == STATUS_OK &&
         config_parse(yaml, h5_path(file), NULL, 0, &config) == STATUS_OK) {
-        context = verdict_context(&config);
+        for (uint32_t a = 0; a < config.populations; a++) {
+            char rate[NAME_SIZE + 8];
+            snprintf(rate, sizeof rate, "/rate_%s", config.population[a].name);
+            if (variable ? strcmp(variable, rate) == 0 || strcmp(variable, rate + 1) == 0 : a == 0)
+                context = verdict_context(&config, a);
+        }
         config_destroy(&config);
     }
     free(yaml);
@@ -43,7 +51,7 @@ status_t command_analyze(const options_t *options) {
     if (status == STATUS_OK) {
         status = order_compute(&field, &order);
         if (status == STATUS_OK) {
-            verdict_context_t context = context_of(file, &field, &order);
+            verdict_context_t context = context_of(file, options->variable, &field, &order);
             verdict(&order, &context, &regime, reason);
             status = answer(options, &order, regime, reason);
         }

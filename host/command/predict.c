@@ -22,6 +22,8 @@ status_t command_output_check(const options_t *options) {
     const char *path = options->output, *slash = strrchr(path, '/');
     char folder[4096] = ".";
     struct stat existing;
+    if (path[0] == '\0')
+        FAIL(STATUS_USAGE, "-o: found \"\", expected a file's name");
     if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode))
         FAIL(STATUS_USAGE, "%s is not a regular file; give a file's name with -o", path);
     if (!options->force && access(path, F_OK) == 0)

@@ -81,7 +81,7 @@ static status_t observe(run_t *run) {
     status_t status = order_compute(&field, &run->order);
     snapshot_field_destroy(&field);
     TRY(status);
-    verdict_context_t context = verdict_context(&run->config);
+    verdict_context_t context = verdict_context(&run->config, 0);
     verdict(&run->order, &context, &run->regime, run->reason);
     return write_order(snapshot_file(run->writer), &run->order, run->regime, run->reason,
                        agrees(run));

@@ -7,8 +7,8 @@ static double neighbourhood(size_t ny, size_t nx) {
     return (double)(ny < 11 ? ny : 11) * (double)(nx < 11 ? nx : 11);
 }
 
-verdict_context_t verdict_context(const config_t *config) {
-    const population_config_t *p = &config->population[0];
+verdict_context_t verdict_context(const config_t *config, uint32_t population) {
+    const population_config_t *p = &config->population[population];
     const gain_config_t *g = &p->gain;
     verdict_context_t c = {.chance = 1.0 / neighbourhood(p->lattice[1], p->lattice[0])};
     c.noise = p->noise * fabs(g->slope);

@@ -12,9 +12,10 @@ typedef struct {
     double chance;   /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
 } verdict_context_t;
 
-/* From the config's first population. */
-verdict_context_t verdict_context(const config_t *config);
-/* For measured data, of which nothing is known but the field: no noise level, no bound. */
+/* For the rates of that population. */
+verdict_context_t verdict_context(const config_t *config, uint32_t population);
+/* For potentials and for measured data, of which nothing is known but the field: no noise level, no
+ * bound. */
 verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order);
 
 /* With A = rms deviation of r from its mean over time and neurons, C = global_std / temporal_std,

@@ -14,7 +14,9 @@ static uint32_t class_sample(uint32_t k, uint32_t used, uint32_t classes) {
     return (uint32_t)((2ull * k + 1) * classes / (2ull * used));
 }
 
-/* The part of the Brillouin zone of the coarsest lattice with nx, ny >= 0. */
+/* The part of the Brillouin zone of the finest lattice with nx, ny >= 0. A pathway takes part as
+ * far as both its lattices resolve: waves finer than a coarse population run in the others alone.
+ */
 typedef struct {
     int width, height; /* zone */
     int columns, rows; /* width/2 + 1, height/2 + 1 */
@@ -25,13 +27,23 @@ static zone_t zone_create(const network_t *net) {
     zone_t zone = {(int)net->population[0].nx, (int)net->population[0].ny, 0, 0, true};
     for (uint32_t a = 0; a < net->populations; a++) {
         const population_t *p = &net->population[a];
-        zone.width = (int)p->nx < zone.width ? (int)p->nx : zone.width;
-        zone.height = (int)p->ny < zone.height ? (int)p->ny : zone.height;
+        zone.width = (int)p->nx > zone.width ? (int)p->nx : zone.width;
+        zone.height = (int)p->ny > zone.height ? (int)p->ny : zone.height;
         zone.square = zone.square && p->nx == p->ny;
     }
     zone.columns = zone.width / 2 + 1;
     zone.rows = zone.height / 2 + 1;
     return zone;
+}
+
+/* Number of waves along one axis that both lattices of a pathway resolve. */
+static uint32_t waves_x(const network_t *net, const pathway_t *w) {
+    uint32_t target = net->population[w->target].nx, source = net->population[w->source].nx;
+    return target < source ? target : source;
+}
+static uint32_t waves_y(const network_t *net, const pathway_t *w) {
+    uint32_t target = net->population[w->target].ny, source = net->population[w->source].ny;
+    return target < source ? target : source;
 }
 
 /* One class at a time: inclusion probabilities of the window, on the source lattice [ny][nx], and
@@ -80,11 +92,11 @@ static void transform_add(const network_t *net, const pathway_t *w, transform_t 
     double x0 = 0.5 / source->nx - (cx + 0.5) / target->nx;
     double y0 = 0.5 / source->ny - (cy + 0.5) / target->ny;
     complex double turn = cexp(-2.0 * PI * I * x0);
-    for (int ny = 0; ny < zone->rows; ny++) {
+    for (uint32_t ny = 0; ny <= waves_y(net, w) / 2; ny++, sums += zone->columns) {
         complex double phase = weight * cexp(-2.0 * PI * I * y0 * ny);
         const fftw_complex *row = t->spectrum + (size_t)ny * (source->nx / 2 + 1);
-        for (int nx = 0; nx < zone->columns; nx++, phase *= turn)
-            *sums++ += creal(row[nx] * phase);
+        for (uint32_t nx = 0; nx <= waves_x(net, w) / 2; nx++, phase *= turn)
+            sums[nx] += creal(row[nx] * phase);
     }
 }
 
@@ -133,8 +145,8 @@ static int orbit_compare(const void *left, const void *right) {
 }
 
 /* Number of signs: 1 at 0 and at the Nyquist wave number, which is its own negative. */
-static int signs(int n, int width) {
-    return n == 0 || 2 * n == width ? 1 : 2;
+static int signs(int n, uint32_t waves) {
+    return n == 0 || 2 * (uint32_t)n == waves ? 1 : 2;
 }
 
 /* Collects the orbits that matter from the pathways' symbols [pathway][rows][columns]. */
@@ -147,17 +159,22 @@ static status_t orbits_collect(const network_plan_t *plan, const zone_t *zone,
                 continue;
             orbit_t orbit = {.nx = nx, .ny = ny};
             bool keep = nx == 0 && ny == 0;
+            uint32_t width = 0, height = 0; /* zone of the finest pathway that takes part */
             for (uint32_t i = 0; i < plan->net.pathways; i++) {
                 const double *symbol = symbols + i * points;
                 const pathway_t *w = &plan->net.pathway[i];
                 double value = symbol[(size_t)ny * (size_t)zone->columns + (size_t)nx];
                 orbit.symbol[w->target][w->source] = value;
-                keep = keep || fabs(value) > 1e-6 * fabs(symbol[0]);
+                if (fabs(value) <= 1e-6 * fabs(symbol[0]))
+                    continue;
+                keep = true;
+                width = waves_x(&plan->net, w) > width ? waves_x(&plan->net, w) : width;
+                height = waves_y(&plan->net, w) > height ? waves_y(&plan->net, w) : height;
             }
             if (!keep)
                 continue;
-            orbit.multiplicity = signs(nx, zone->width) * signs(ny, zone->height) *
-                                 (zone->square && nx != ny ? 2 : 1);
+            orbit.multiplicity =
+                signs(nx, width) * signs(ny, height) * (zone->square && nx != ny ? 2 : 1);
             if (net->orbits == capacity) {
                 capacity = capacity ? 2 * capacity : 256;
                 orbit_t *grown = realloc(net->orbit, sizeof *grown * capacity);

@@ -16,10 +16,10 @@ typedef struct {
      * that share an eigenvalue also repel, sqrt((multiplicity + 1)/2) times as far where their
      * noise is independent. INFINITY where there is no first order (defective symbol). */
     double std;
-    int multiplicity;  /* number of wave vectors n of the Brillouin zone that symmetry maps to n */
-    double growth;     /* |step factor|: |1 - delta + delta lambda| where all tau are equal */
-    double wavenumber; /* |n|, cycles a torus side */
-    double wavelength; /* 1/|n|; INFINITY at n = 0 */
+    int multiplicity;    /* number of wave vectors that symmetry maps to n */
+    double growth;       /* |step factor|: |1 - delta + delta lambda| where all tau are equal */
+    double wavenumber;   /* |n|, cycles a torus side */
+    double wavelength;   /* 1/|n|; INFINITY at n = 0 */
     double frequency_hz; /* |Im lambda|/(2 pi tau); with unequal tau, of the step factor */
     double phase_speed;  /* frequency / |n|, torus sides a second; 0 at n = 0 */
 } eigenmode_t;
