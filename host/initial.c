@@ -47,7 +47,8 @@ static status_t read_population(h5_file_t *file, const population_config_t *p, f
         FAIL(STATUS_USAGE, "%s: %s has %zu x %zu sites, population %s has %u x %u; they must agree",
              h5_path(file), name, size[rank - 1], size[rank - 2], p->name, p->lattice[0],
              p->lattice[1]);
-    TRY(h5_read_block(file, name, frame, 1, 0, p->lattice[1], h));
+    TRY(rank == 3 ? h5_read_block(file, name, frame, 1, 0, p->lattice[1], h)
+                  : h5_read(file, name, H5T_NATIVE_FLOAT, h));
     for (size_t i = 0; i < (size_t)p->lattice[0] * p->lattice[1]; i++)
         if (!isfinite(h[i]))
             FAIL(STATUS_USAGE, "%s: %s is not finite at neuron %zu", h5_path(file), name, i);

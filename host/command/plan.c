@@ -150,13 +150,14 @@ static status_t report(const options_t *options, const config_t *config, const n
                (double)available * 1e-6, (double)disk * 1e-6,
                (unsigned long long)config_frames(config), (double)disk_free(options->output) * 1e-6,
                build_s, run_s, steps, 1e3 * step_s, backend->name, device);
+    TRY(command_memory_check(plan, backend));
     if (disk > disk_free(options->output))
         FAIL(
             STATUS_FAILED,
             "the output needs %.4g GB, %.4g GB are free on that disk; raise output.every, or write "
             "elsewhere with -o",
             (double)disk * 1e-9, (double)disk_free(options->output) * 1e-9);
-    return command_memory_check(plan, backend);
+    return STATUS_OK;
 }
 
 status_t command_plan(const options_t *options) {
