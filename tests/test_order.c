@@ -202,7 +202,10 @@ static void test_slow_noise_does_not_oscillate(void **state) {
     assert_int_equal(regime_of(&order, &known), REGIME_ASYNCHRONOUS);
     assert_int_equal(regime_of(&order, &unknown), REGIME_UNDECIDED); /* noise or chaos? */
     known.noise = 0.0;
+    known.tau_ms = 20.0;
     assert_int_equal(regime_of(&order, &known), REGIME_CHAOS);
+    known.tau_ms = 200.0; /* too short for a rhythm */
+    assert_int_equal(regime_of(&order, &known), REGIME_UNDECIDED);
     free(values);
 }
 

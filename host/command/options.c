@@ -1,6 +1,7 @@
 #include "host/command/command.h"
 
 #include <getopt.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +160,9 @@ static status_t parse_one(int letter, const char *value, options_t *options, boo
         options->backend = value;
         return STATUS_OK;
     case 't':
-        return parse_int("threads", value, 1, 4096, &options->threads);
+        TRY(parse_int("threads", value, 1, 4096, &options->threads));
+        omp_set_num_threads(options->threads); /* analysis too, not only the backend */
+        return STATUS_OK;
     case 'q':
         options->quiet = true;
         status_quiet(1);

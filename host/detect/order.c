@@ -36,7 +36,7 @@ double order_value(const order_t *order, const order_parameter_t *parameter) {
 }
 
 status_t order_compute(const field_t *field, order_t *order) {
-    *order = (order_t){0};
+    *order = (order_t){.span_ms = (double)field->frames * field->frame_ms};
     if (field->frames < 2 || field->ny == 0 || field->nx == 0)
         FAIL(STATUS_FAILED,
              "order parameters need two frames or more of one site or more: %zu "

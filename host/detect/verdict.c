@@ -12,6 +12,7 @@ verdict_context_t verdict_context(const config_t *config, uint32_t population) {
     const gain_config_t *g = &p->gain;
     verdict_context_t c = {.chance = 1.0 / neighbourhood(p->lattice[1], p->lattice[0])};
     c.noise = p->noise * fabs(g->slope);
+    c.tau_ms = p->tau_ms;
     switch (g->kind) {
     case GAIN_TANH:
         c.scale = fabs(g->max);
@@ -37,6 +38,7 @@ verdict_context_t verdict_context(const config_t *config, uint32_t population) {
 verdict_context_t verdict_context_potential(const config_t *config, uint32_t population) {
     const population_config_t *p = &config->population[population];
     return (verdict_context_t){.noise = p->noise,
+                               .tau_ms = p->tau_ms,
                                .two_signed = true,
                                .chance = 1.0 / neighbourhood(p->lattice[1], p->lattice[0])};
 }
@@ -64,6 +66,7 @@ void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, cha
     bool coherent = moran >= 0.2 || o->spatial_contrast >= 20.0;
     bool incoherent = moran <= 0.1 && o->spatial_contrast < 10.0;
     double index = o->oscillation_index;
+    bool moves = o->temporal_std >= rms / 3.0;
 
     if (c->two_signed && o->global_synchrony >= 0.5 && o->mean_activity > 3.0 * c->noise &&
         o->mean_activity > 0.01 * scale && o->temporal_std < o->mean_activity / 3.0) {
@@ -91,10 +94,16 @@ void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, cha
         *regime = REGIME_WAVE;
         because(reason, "neighbours agree, the sheet does not, and it swings at %.1f Hz, |n| %.1f",
                 o->frequency_hz, o->wavenumber);
+    } else if (index < 0.35 && moves && o->span_ms < 10.0 * c->tau_ms) {
+        *regime = REGIME_UNDECIDED;
+        because(reason,
+                "no rhythm in %.4g ms, but that is less than 10 time constants of %.4g ms: too "
+                "short to tell; raise simulation.duration",
+                o->span_ms, c->tau_ms);
     } else if (index < 0.35 && coherent && o->wavenumber > 0.0) {
         *regime = REGIME_BUMP;
         because(reason, "a spatial pattern, |n| %.1f, without a rhythm", o->wavenumber);
-    } else if (index < 0.35 && incoherent && share < 0.35 && o->temporal_std >= rms / 3.0) {
+    } else if (index < 0.35 && incoherent && share < 0.35 && moves) {
         *regime = c->noise_unknown ? REGIME_UNDECIDED : REGIME_CHAOS;
         because(reason, "%s irregular fluctuations (std %.3g), neither shared nor rhythmic%s",
                 c->noise_unknown ? "independent" : "large", o->temporal_std,

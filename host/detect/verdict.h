@@ -10,6 +10,7 @@ typedef struct {
     bool noise_unknown; /* noise is not known: then it is 0 here, and nothing is called chaos */
     double scale;       /* a large rate: the gain's bound; 0 where it has none */
     bool two_signed;    /* whether the gain gives rates of both signs */
+    double tau_ms;      /* time constant; 0 where it is not known */
     double chance;      /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
 } verdict_context_t;
 
@@ -27,6 +28,7 @@ verdict_context_t verdict_context_unknown(const field_t *field, const order_t *o
  *   asynchronous   A <= 3 noise, or A <= 1 % of the scale; or S and O both low with A <= 10 noise
  *   (undecided     A <= 10 % of the scale where noise may be amplified)
  *   oscillation    O >= 0.5 and C >= 0.5
+ *   (undecided     O < 0.35, it moves, and less than 10 tau were observed: too short for a rhythm)
  *   wave           O >= 0.5, C < 0.35, S high, |n| > 0
  *   bump           O < 0.35, S high, |n| > 0
  *   chaos          O < 0.35, S low, C < 0.35, temporal_std >= A / 3 (it moves: not frozen
