@@ -37,7 +37,7 @@ def main():
     parser.add_argument("--brisc", default="build/brisc")
     arguments = parser.parse_args()
     missed = 0
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(arguments.brisc) or ".") as folder:
         for name in arguments.names:
             runs = [run(arguments.brisc, name, s + 1, folder) for s in range(arguments.seeds)]
             agree = sum(r["agrees"] for r in runs)

@@ -38,7 +38,7 @@ def main():
     parser.add_argument("--brisc", default="build/brisc")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(arguments.brisc) or ".") as folder:
         path = os.path.join(folder, "network.h5")
         subprocess.run([arguments.brisc, "export", arguments.config, "-o", path, "--quiet"],
                        check=True, stdout=subprocess.DEVNULL)
