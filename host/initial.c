@@ -55,33 +55,42 @@ static status_t read_population(h5_file_t *file, const population_config_t *p, f
     return STATUS_OK;
 }
 
-static status_t put_population(const config_t *config, const network_t *net,
-                               const backend_t *backend, backend_state_t *state, uint32_t a,
-                               float *h) {
+static status_t read_or_draw(const config_t *config, const network_t *net, uint32_t a, float *h) {
     const population_config_t *p = &config->population[a];
-    if (p->initial.kind == INITIAL_FILE) {
-        h5_file_t *file;
-        TRY(h5_open(p->initial.file, 0, &file));
-        status_t status = read_population(file, p, h);
-        if (status == STATUS_OK)
-            status = h5_close(file);
-        else
-            h5_close(file);
-        TRY(status);
-    } else
+    if (p->initial.kind != INITIAL_FILE) {
         draw(&p->initial, net->seed, a, population_size(&net->population[a]), h);
-    return backend->put_state(state, a, h);
+        return STATUS_OK;
+    }
+    h5_file_t *file;
+    TRY(h5_open(p->initial.file, 0, &file));
+    status_t status = read_population(file, p, h);
+    status_t closed = h5_close(file);
+    return status != STATUS_OK ? status : closed;
+}
+
+/* One population's state, given to the backend; with no backend it is only read or drawn. */
+static status_t population_state(const config_t *config, const network_t *net,
+                                 const backend_t *backend, backend_state_t *state, uint32_t a) {
+    float *h = malloc(population_size(&net->population[a]) * sizeof *h);
+    if (!h)
+        FAIL(STATUS_FAILED, "no memory for the initial state");
+    status_t status = read_or_draw(config, net, a, h);
+    if (status == STATUS_OK && backend)
+        status = backend->put_state(state, a, h);
+    free(h);
+    return status;
+}
+
+status_t initial_check(const config_t *config, const network_t *net) {
+    for (uint32_t a = 0; a < net->populations; a++)
+        if (config->population[a].initial.kind == INITIAL_FILE)
+            TRY(population_state(config, net, NULL, NULL, a));
+    return STATUS_OK;
 }
 
 status_t initial_state(const config_t *config, const network_t *net, const backend_t *backend,
                        backend_state_t *state) {
-    for (uint32_t a = 0; a < net->populations; a++) {
-        float *h = malloc(population_size(&net->population[a]) * sizeof *h);
-        if (!h)
-            FAIL(STATUS_FAILED, "no memory for the initial state");
-        status_t status = put_population(config, net, backend, state, a, h);
-        free(h);
-        TRY(status);
-    }
+    for (uint32_t a = 0; a < net->populations; a++)
+        TRY(population_state(config, net, backend, state, a));
     return STATUS_OK;
 }

@@ -364,7 +364,7 @@ def check_full_disk(c):
     shutil.copy(c.path("old.h5"), c.path("full.h5"))
     with open(c.path("old.h5"), "rb") as file:
         old = file.read()
-    before, outcomes = c.names() | {"full.xdmf"}, set()
+    before, outcomes = c.names() | {"full.h5.xdmf"}, set()
     for limit in (0, 1000, 100000, 200000, 230000, 236000, 240000, 10**7):
         done = c.run("run", "ok.yaml", "-o", "full.h5", "--force", "--json",
                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))

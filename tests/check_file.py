@@ -123,7 +123,7 @@ def main(program):
             check_xarray(path, engine, complete=True)
         check_netcdf(path)
         check_h5py(path)
-        check_xdmf(os.path.join(folder, "a run & more.xdmf"))
+        check_xdmf(os.path.join(folder, "a run & more.h5.xdmf"))
         subprocess.run([program, path], check=True, env=environment)
         with open(path, "rb") as file:
             assert file.read() == first, "the same run gives other bytes"

@@ -70,6 +70,10 @@ def order(r, frame_ms):
     spectrum = np.abs(np.fft.fft2(field)).mean(axis=0)
     peak = np.unravel_index(np.argmax(spectrum), spectrum.shape)
     o["wavenumber"] = np.hypot(*(np.fft.fftfreq(n, 1 / n)[k] for n, k in zip((ny, nx), peak)))
+    third = max(1, frames // 3)
+    squares = ((r - r.mean()) ** 2).mean(axis=(1, 2))
+    early, late = squares[:third].sum(), squares[frames - third:].sum()
+    o["trend"] = np.sqrt(late / early) if early > 0 else 0.0
     half = np.abs(np.fft.rfft2(field)).mean(axis=0).ravel()[1:]
     o["spatial_contrast"] = half.max() / half.mean()
     chosen = np.arange(min(50, frames)) * frames // min(50, frames)

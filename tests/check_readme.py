@@ -3,6 +3,7 @@
 
 usage: check_readme.py BRISC [--write]
 """
+import os
 import re
 import subprocess
 import sys
@@ -16,3 +17,6 @@ if "--write" in sys.argv:
     open("README.md", "w").write(wanted)
 elif wanted != readme:
     sys.exit("README.md: the table of keys is old; tests/check_readme.py BRISC --write")
+for image in re.findall(r"!\[[^]]*\]\(([^)]+)\)", wanted):
+    if not os.path.exists(image):
+        sys.exit(f"README.md: {image} is not there")

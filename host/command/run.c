@@ -166,6 +166,7 @@ static status_t expectation(const run_t *run) {
 static status_t run_all(const options_t *options, run_t *run) {
     TRY(backend_find(options->backend, &run->backend));
     TRY(run->backend->available(run->device, sizeof run->device));
+    TRY(initial_check(&run->config, &run->plan.net));
     TRY(command_memory_check(&run->plan, run->backend));
     TRY(theory_predict(&run->config, &run->plan, &run->theory));
     TRY(build(options, run));

@@ -25,6 +25,7 @@ static const order_parameter_t parameters[] = {
     PARAMETER(static_std, "1", "standard deviation over neurons of the mean over time"),
     PARAMETER(spatial_contrast, "1", "spatial spectrum's peak over its mean, both beyond n = 0"),
     PARAMETER(global_std, "1", "standard deviation over time of the mean over neurons"),
+    PARAMETER(trend, "1", "rms deviation from the mean, last third of the frames over the first"),
 };
 
 const order_parameter_t *order_each(size_t i) {

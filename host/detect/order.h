@@ -34,7 +34,8 @@ typedef struct {
     double static_std;       /* std over neurons of the mean over time */
     double spatial_contrast; /* that spectrum's largest amplitude over its mean, both at n != 0 */
     double global_std;       /* std over time of the population mean */
-    double span_ms;          /* observed */
+    double trend;   /* rms deviation from the mean in the last third of the frames over the first */
+    double span_ms; /* observed */
 } order_t;
 
 /* Two reads of the field, by frames and by sites. The result has the same bits for any number of

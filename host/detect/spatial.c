@@ -227,6 +227,8 @@ static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) 
 static void average(const field_t *field, const pass_t *pass, order_t *order) {
     double frames = (double)pass->frames, sites = (double)(field->ny * field->nx);
     double variance = 0.0, global_variance = 0.0, persistence = 0.0, uniform = 0.0;
+    double early = 0.0, late = 0.0; /* squared deviations in the first and last third */
+    size_t third = pass->frames >= 3 ? pass->frames / 3 : 1;
     order->min = pass->measures[0].min;
     order->max = pass->measures[0].max;
     for (size_t t = 0; t < pass->frames; t++) {
@@ -246,7 +248,12 @@ static void average(const field_t *field, const pass_t *pass, order_t *order) {
         double mean = pass->measures[t].mean, deviation = mean - order->mean;
         global_variance += deviation * deviation / frames;
         uniform += sites * fabs(one_sign ? deviation : mean);
+        if (t < third)
+            early += pass->measures[t].variance + deviation * deviation;
+        if (t >= pass->frames - third)
+            late += pass->measures[t].variance + deviation * deviation;
     }
+    order->trend = sqrt(ratio(late, early));
     pass->amplitude[0] = uniform;
     order->spatial_std = sqrt(variance);
     order->global_std = sqrt(global_variance);

@@ -87,6 +87,12 @@ void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, cha
             "fluctuations (std %.3g) exceed the noise, but are small: amplified noise or a weak "
             "pattern",
             rms);
+    } else if (o->trend > 2.0 || o->trend < 0.5) {
+        *regime = REGIME_UNDECIDED;
+        because(reason,
+                "not stationary: fluctuations in the last third are %.3g times those of the first; "
+                "raise simulation.onset or duration",
+                o->trend);
     } else if (index >= 0.5 && share >= 0.5) {
         *regime = REGIME_OSCILLATION;
         because(reason, "all neurons swing together at %.1f Hz", o->frequency_hz);

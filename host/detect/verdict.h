@@ -27,6 +27,7 @@ verdict_context_t verdict_context_unknown(const field_t *field, const order_t *o
  *                  noise, and no global oscillation (temporal_std < activity / 3)
  *   asynchronous   A <= 3 noise, or A <= 1 % of the scale; or S and O both low with A <= 10 noise
  *   (undecided     A <= 10 % of the scale where noise may be amplified)
+ *   (undecided     last third's deviations over the first's beyond 2 or below 1/2: not stationary)
  *   oscillation    O >= 0.5 and C >= 0.5
  *   (undecided     O < 0.35, it moves, and less than 10 tau were observed: too short for a rhythm)
  *   wave           O >= 0.5, C < 0.35, S high, |n| > 0

@@ -78,11 +78,10 @@ static status_t put_all(FILE *out, h5_file_t *file, const char *h5_name, char **
 
 status_t xdmf_write(h5_file_t *file) {
     const char *path = h5_path(file), *slash = strrchr(path, '/');
-    const char *h5_name = slash != NULL ? slash + 1 : path, *dot = strrchr(h5_name, '.');
-    int stem = (int)(dot != NULL && dot != h5_name ? dot - path : (ptrdiff_t)strlen(path));
+    const char *h5_name = slash != NULL ? slash + 1 : path;
     char *xdmf_path = NULL, **variables = NULL;
     TRY(h5_variables(file, 3, &variables));
-    if (asprintf(&xdmf_path, "%.*s.xdmf", stem, path) < 0) {
+    if (asprintf(&xdmf_path, "%s.xdmf", path) < 0) {
         free(variables);
         FAIL(STATUS_FAILED, "%s: no memory", path);
     }

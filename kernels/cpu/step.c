@@ -212,6 +212,37 @@ static status_t available(char *device, size_t size) {
     return STATUS_OK;
 }
 
+/* What the process's control group (a Slurm job, a container) leaves it, by version 2's files; all
+ * there is where no group has a limit. */
+static uint64_t group_free(void) {
+    char line[512], path[640], *group = NULL;
+    unsigned long long most, used;
+    uint64_t least = UINT64_MAX;
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    while (file && !group && fgets(line, sizeof line, file))
+        if (strncmp(line, "0::/", 4) == 0)
+            group = line + 3;
+    if (file)
+        fclose(file);
+    if (group)
+        group[strcspn(group, "\n")] = 0;
+    for (char *slash; group && (slash = strrchr(group, '/')) != NULL; *slash = 0) {
+        int found = 0;
+        static const char *const names[2] = {"memory.max", "memory.current"};
+        unsigned long long *const values[2] = {&most, &used};
+        for (int k = 0; k < 2; k++) {
+            snprintf(path, sizeof path, "/sys/fs/cgroup%s/%s", group, names[k]);
+            file = fopen(path, "r");
+            found += file && fscanf(file, "%llu", values[k]) == 1; /* "max": no limit */
+            if (file)
+                fclose(file);
+        }
+        if (found == 2)
+            least = most > used ? (most - used < least ? most - used : least) : 0;
+    }
+    return least;
+}
+
 static status_t memory_free(uint64_t *bytes) {
     unsigned long long available_kb = 0;
     FILE *info = fopen("/proc/meminfo", "r");
@@ -221,8 +252,11 @@ static status_t memory_free(uint64_t *bytes) {
             break;
     if (info)
         fclose(info);
-    *bytes = available_kb ? available_kb * 1024
-                          : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t machine = available_kb
+                           ? available_kb * 1024
+                           : (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t group = group_free();
+    *bytes = group < machine ? group : machine;
     return STATUS_OK;
 }
 
