@@ -1,8 +1,8 @@
 /* Standard normals from 32 random bits: the inverse of the cumulative distribution, linear between
  * the nodes of a table that is fine in both tails. One bit is the sign; the other 31 give a tail
  * probability u in (0, 1/2], whose leading zeros pick an octave and whose next 6 bits pick one of
- * 64 intervals in it. |z| <= 6.24; the interpolation is within 1.3e-5 of the exact inverse (measured
- * in tests/test_normal.c). 16 KB. */
+ * 64 intervals in it. |z| <= 6.24; the interpolation is within 1.3e-5 of the exact inverse
+ * (measured in tests/test_normal.c). 16 KB. */
 #ifndef BRISC_NORMAL_TABLE_H
 #define BRISC_NORMAL_TABLE_H
 
