@@ -129,8 +129,12 @@ status_t command_selftest(const options_t *options) {
         json_array_append_new(list, json_pack("{s:s, s:i, s:i}", "variant", variant[k].name,
                                               "networks", CASES, "different", (int)wrong));
     }
+    char device[256];
+    for (size_t k = 1; !options->json && backend_list()[k]; k++)
+        if (backend_list()[k]->available(device, sizeof device) != STATUS_OK)
+            printf("skipped: %s\n", status_message());
     if (!options->json && !backend_list()[1])
-        printf("cuda: not in this build (nvcc was not found)\n");
+        printf("skipped: cuda is not in this build\n");
     if (options->json)
         TRY(command_print_json(json_pack("{s:o, s:b}", "variants", list, "same", different == 0)));
     else
