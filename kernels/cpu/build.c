@@ -273,8 +273,6 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     cpu_pathway_t *p = &state->pathway[pathway];
     uint32_t stride = state->image[w->source].stride;
     uint32_t classes = w->classes_x * w->classes_y;
-    p->target = w->target;
-    p->source = w->source;
     p->bands = window_bands(w, &state->image[w->source]);
     p->blocks =
         (population_size(&state->net.population[w->target]) + BLOCK_TARGETS - 1) / BLOCK_TARGETS;

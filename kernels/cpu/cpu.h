@@ -42,7 +42,6 @@ typedef struct {
 } block_t;
 
 typedef struct {
-    uint32_t target, source;
     window_class_t *class_of; /* [classes_y][classes_x] */
     uint32_t slots;           /* most slots of a class */
     uint32_t bands;           /* of BAND_SITES image sites each, for tail offsets */
