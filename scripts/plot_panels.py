@@ -13,6 +13,7 @@ ORANGE, BLUE, SKY, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#7F7F7F"
 ROWS = [
     ("wavenumber", "wave number |n| (cycles / {side})", 2),
     ("frequency_hz", "frequency (Hz)", 1),
+    ("frequency_mean_hz", "mean frequency (Hz)", 1),
     ("mean_activity", "mean activity", 3),
     ("cv", "coefficient of variation", 2),
     ("local_synchrony", "local synchrony", 3),
@@ -151,7 +152,7 @@ def verdict_rows(run):
         if run.prediction and not predicted and name in ("wavenumber", "frequency_hz"):
             cells[0] = "none"
         for k, values in enumerate((predicted, run.order)):
-            if name == "frequency_hz" and values.get(name) == 0:
+            if name.startswith("frequency") and values.get(name) == 0:
                 cells[k] = "none"
         if any(cells):
             yield label.format(side=run.side), *cells

@@ -220,7 +220,7 @@ def check_clipping(c):
 
 
 ORDER = ("mean_activity cv local_synchrony global_synchrony moran oscillation_index frequency_hz "
-         "wavenumber persistence")
+         "frequency_mean_hz wavenumber persistence")
 MODE = "nx ny re im std multiplicity growth"
 
 

@@ -66,6 +66,8 @@ def order(r, frame_ms):
     power[0] = 0
     o["oscillation_index"] = 0 if m <= 1 else power[left:2 * m - left].sum() / power.sum()
     o["frequency_hz"] = 0 if m <= 1 else m / (frames * frame_ms * 1e-3)
+    bins = np.arange(len(power))
+    o["frequency_mean_hz"] = 0 if m <= 1 else (bins * power).sum() / power.sum() / (frames * frame_ms * 1e-3)
     field = r - r.mean() if r.min() >= 0 or r.max() <= 0 else r
     spectrum = np.abs(np.fft.fft2(field)).mean(axis=0)
     peak = np.unravel_index(np.argmax(spectrum), spectrum.shape)

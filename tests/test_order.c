@@ -246,7 +246,7 @@ static void test_constant(void **state) {
     const double zero[] = {order.cv,           order.moran,       order.oscillation_index,
                            order.frequency_hz, order.wavenumber,  order.persistence,
                            order.temporal_std, order.spatial_std, order.static_std,
-                           order.global_std};
+                           order.global_std,   order.frequency_mean_hz};
     for (size_t i = 0; i < sizeof zero / sizeof zero[0]; i++)
         assert_float_equal(zero[i], 0.0, 1e-15);
     assert_float_equal(order.local_synchrony, 1.0, 1e-12);
@@ -265,6 +265,7 @@ static void test_ring(void **state) {
     assert_int_equal(compute(FRAMES, 1, NX, 1.0, values, &order), STATUS_OK);
     assert_float_equal(order.wavenumber, 7.0, 1e-12);
     assert_float_equal(order.frequency_hz, 4 / 0.064, 1e-9);
+    assert_float_equal(order.frequency_mean_hz, 4 / 0.064, 1e-4); /* a pure line: its own mean */
     assert_float_equal(order.moran, box_factor(7, NX), float_error);
     free(values);
 }

@@ -132,7 +132,7 @@ static void print_verdict(const options_t *options, const run_t *run) {
             predicted = grows ? d->frequency_hz : 0.0;
         if (p->offset == offsetof(order_t, wavenumber))
             predicted = grows ? d->wavenumber : NAN;
-        row(p->name, p->offset == offsetof(order_t, frequency_hz) ? "Hz" : "", predicted,
+        row(p->name, strcmp(p->unit, "1") == 0 ? "" : p->unit, predicted,
             order_value(&run->order, p));
     }
     printf("  %-20s %-16s %s\n\n  %s: %s\n", "regime", regime_name(run->theory.regime),

@@ -15,6 +15,7 @@ static const order_parameter_t parameters[] = {
     PARAMETER(moran, "1", "Moran's index over 11 x 11 sites, mean over time"),
     PARAMETER(oscillation_index, "1", "share of temporal power around the spectrum's peak"),
     PARAMETER(frequency_hz, "Hz", "frequency of the temporal spectrum's peak"),
+    PARAMETER(frequency_mean_hz, "Hz", "power-weighted mean frequency of the temporal spectrum"),
     PARAMETER(wavenumber, "1", "cycles a torus side at the spatial spectrum's peak"),
     PARAMETER(persistence, "1", "sum of lifetimes of the sublevel sets' components"),
     PARAMETER(mean, "1", "mean over time and neurons"),

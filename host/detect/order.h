@@ -24,6 +24,10 @@ typedef struct {
     double moran;
     double oscillation_index;
     double frequency_hz; /* of the oscillation index's peak; 0 if none */
+    /* Power-weighted mean frequency of the same spectrum; 0 where the index is. Where several modes
+     * share the activity, their lines change places as the highest from run to run; this does not
+     * jump. */
+    double frequency_mean_hz;
     double wavenumber;   /* |n| at the peak of the time-averaged spatial amplitude spectrum */
     double persistence;
     /* What the verdict needs beside them. */

@@ -158,7 +158,7 @@ static void take_block(pass_t *pass, size_t sites, sums_t *total) {
     }
 }
 
-/* Oscillation index and its peak's frequency from amplitude[bins] of `frames` frames. */
+/* Oscillation index, its peak's frequency and the mean one, from amplitude[bins] of `frames` frames. */
 static void oscillation(const double *amplitude, size_t bins, double duration_s, order_t *order) {
     size_t peak = 1, left = 0;
     for (size_t bin = 2; bin < bins; bin++)
@@ -169,14 +169,16 @@ static void oscillation(const double *amplitude, size_t bins, double duration_s,
     for (size_t bin = 1; bin < peak; bin++)
         if (amplitude[bin] < amplitude[left])
             left = bin;
-    double inside = 0.0, all = 0.0;
+    double inside = 0.0, all = 0.0, first_moment = 0.0;
     for (size_t bin = 1; bin < bins; bin++) {
         double power = amplitude[bin] * amplitude[bin];
         all += power;
+        first_moment += power * (double)bin;
         inside += bin >= left && bin < 2 * peak - left ? power : 0.0;
     }
     order->oscillation_index = inside / all;
     order->frequency_hz = (double)peak / duration_s;
+    order->frequency_mean_hz = first_moment / all / duration_s;
 }
 
 static status_t all_blocks(pass_t *pass, sums_t *total) {
