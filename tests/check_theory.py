@@ -144,6 +144,8 @@ def predict(config):
             m = variance * gain**2
             if any("rule" in c for row in config["connections"].values() for c in row.values()):
                 m = m * (1 - (symbol[nx, ny] / symbol[0, 0]) ** 2)
+            # all orders of the bulk's noise: M + M M/|lambda|^2 + ...
+            m = np.linalg.inv(np.eye(len(size)) - variance * gain**2 / abs(value) ** 2) @ m
             std = np.sqrt((abs(left[k]) ** 2 / size) @ m @ abs(right[:, k]) ** 2)
             modes.append({
                 "nx": int(nx), "ny": int(ny), "re": value.real, "im": value.imag, "std": std,

@@ -119,18 +119,18 @@ static status_t fixed_point_add(const mean_network_t *net, const double *h, theo
         return STATUS_OK;
     }
     fixed_point_t *point = &theory->fixed_point[theory->fixed_points];
-    double gain[P];
+    linearization_t at = {0}; /* growths need no radius */
     eigenmode_t modes[P], dominant;
     int count = 0;
     for (int a = 0; a < n; a++) {
         point->h[a] = h[a];
-        gain[a] = gain_slope64(net->gain[a], h[a]);
+        at.mean[a] = gain_slope64(net->gain[a], h[a]);
     }
-    TRY(orbit_modes(net, &net->orbit[0], gain, modes, &count));
+    TRY(orbit_modes(net, &net->orbit[0], &at, modes, &count));
     point->stable = true;
     for (int k = 0; k < count; k++)
         point->stable = point->stable && modes[k].growth <= 1.0;
-    TRY(dominant_mode(net, gain, &dominant));
+    TRY(dominant_mode(net, &at, &dominant));
     point->growth = dominant.growth;
     theory->fixed_points++;
     return STATUS_OK;

@@ -9,6 +9,7 @@
  * where every lattice is square. */
 typedef struct {
     int nx, ny, multiplicity;
+    int wave[8][2];                                  /* [multiplicity]: all of them */
     double symbol[POPULATIONS_MAX][POPULATIONS_MAX]; /* S_ab(n), no gain */
 } orbit_t;
 
@@ -22,6 +23,11 @@ typedef struct {
     double noise_variance[POPULATIONS_MAX]; /* s_a^2 */
     double initial[POPULATIONS_MAX]; /* mean of the initial state; I_a where a file gives it */
     double variance[POPULATIONS_MAX][POPULATIONS_MAX]; /* M_ab */
+    /* Transform of the variances, scatter[a][b][ny][nx] = Sum_Delta Var(J)(Delta) cos(2 pi n.Delta)
+     * over the quarter zone, wave numbers up to half of waves_x, waves_y; at n = 0 it is M_ab. */
+    double *scatter[POPULATIONS_MAX][POPULATIONS_MAX];
+    int waves_x[POPULATIONS_MAX][POPULATIONS_MAX], waves_y[POPULATIONS_MAX][POPULATIONS_MAX];
+    int columns;
     bool exact_rows[POPULATIONS_MAX][POPULATIONS_MAX]; /* rows sum to the same: fixed in-degree */
     /* By |n|, then nx; orbit[0] is n = 0. Those whose symbol is below 1e-6 of that at n = 0 in
      * every pathway are left out. */
@@ -33,15 +39,27 @@ status_t mean_network_create(const config_t *config, const network_plan_t *plan,
                              mean_network_t *net);
 void mean_network_destroy(mean_network_t *net);
 
-/* sqrt of the spectral radius of M diag(gain^2). */
+/* sqrt of the spectral radius of M diag(gain_square). */
 status_t bulk_radius(uint32_t populations, const double variance[POPULATIONS_MAX][POPULATIONS_MAX],
-                     const double *gain, double *radius);
+                     const double *gain_square, double *radius);
 
-/* Modes of one orbit with column b of the symbol multiplied by gain[b]; of a conjugate pair one. */
-status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const double *gain,
+/* The gains that a spectrum is linearized with: column b of the symbol times mean[b], of the
+ * variances times square[b]; radius: that of the bulk. */
+typedef struct {
+    double mean[POPULATIONS_MAX], square[POPULATIONS_MAX], radius;
+} linearization_t;
+
+/* Modes of one orbit; of a conjugate pair one. */
+status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const linearization_t *at,
                      eigenmode_t modes[POPULATIONS_MAX], int *n);
-/* The mode of largest growth of all orbits; of equal ones (to 1e-8) that of least |n|. */
-status_t dominant_mode(const mean_network_t *net, const double *gain, eigenmode_t *mode);
+/* mode->std, from its eigenvectors. */
+status_t mode_scatter(const mean_network_t *net, const linearization_t *at, eigenmode_t *mode);
+/* The group of all modes[i] with group_of[i] = g. */
+status_t group_scatter(const mean_network_t *net, const linearization_t *at,
+                       const eigenmode_t *modes, size_t n, const size_t *group_of, size_t g,
+                       theory_group_t *group);
+/* The mode of largest growth of all orbits, without its std; of equal ones (to 1e-8) that of least |n|. */
+status_t dominant_mode(const mean_network_t *net, const linearization_t *at, eigenmode_t *mode);
 /* Distance from `mode`'s eigenvalue to the nearest one of the block of all wave vectors that alias
  * onto its own: what leaving them out costs. NAN where the block is larger than 64. */
 status_t mode_aliasing(const network_plan_t *plan, const double *gain, const eigenmode_t *mode,

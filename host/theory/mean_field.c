@@ -164,6 +164,7 @@ status_t mean_field_solve(const mean_network_t *net, theory_t *theory) {
         theory->spread[a] = exp(x[n + a]);
         gaussian_moments(net->gain[a], x[a], theory->spread[a], m);
         theory->gain[a] = m[0][1] / sqrt(theory->spread[a]); /* <phi'>, Stein */
+        theory->gain_square[a] = theory->gain[a] * theory->gain[a];
     }
     return STATUS_OK;
 }

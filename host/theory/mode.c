@@ -1,4 +1,4 @@
-/* Modes: the small eigenproblem at each wave vector, growth over a step, error bar, aliasing. */
+/* Modes: the small eigenproblem at each wave vector, growth over a step, aliasing. */
 #include "host/theory/internal.h"
 
 #include <complex.h>
@@ -74,57 +74,47 @@ static status_t step_factors(const mean_network_t *net, const double s[P][P], co
     return STATUS_OK;
 }
 
-/* First-order variance of an eigenvalue over draws of the weights,
- * Sum_ij |u_i|^2 Var(J_ij) |v_j|^2 / |u.v|^2. A plane wave over population a has the left vector
- * u_i = l_a exp(-2 pi i n.x)/N_a and the right one v_j = v_b exp(2 pi i n.x), with l, v those of
- * the symbol; so it is Sum_ab |l_a|^2 M_ab |v_b|^2 / N_a / |Sum_a l_a v_a|^2. Rows with a fixed sum
- * feel only what is left of the wave after its mean over the row's inputs (within 10 % of sampled
- * networks). */
-static double mode_variance(const mean_network_t *net, const orbit_t *orbit, const double *gain,
-                            const complex double *left, const complex double *right) {
+/* Scales the symbol's eigenvectors to the lattice's (theory.h). */
+static void mode_vectors(const mean_network_t *net, const complex double *left,
+                         const complex double *right, eigenmode_t *mode) {
+    double norm = 0.0;
     complex double product = 0.0;
-    double variance = 0.0;
     for (uint32_t a = 0; a < net->populations; a++) {
+        norm += net->size[a] * creal(right[a] * conj(right[a]));
         product += left[a] * right[a];
-        for (uint32_t b = 0; b < net->populations; b++) {
-            double m = net->variance[a][b] * gain[b] * gain[b];
-            double at_zero = net->orbit[0].symbol[a][b];
-            double coherence = at_zero == 0.0 ? 0.0 : orbit->symbol[a][b] / at_zero;
-            if (net->exact_rows[a][b])
-                m *= 1.0 - coherence * coherence;
-            variance += creal(left[a] * conj(left[a])) * m * creal(right[b] * conj(right[b])) /
-                        net->size[a];
-        }
     }
-    double overlap = creal(product * conj(product));
-    return overlap > 0.0 ? variance / overlap : INFINITY;
+    for (uint32_t a = 0; a < net->populations; a++) {
+        mode->right[a] = right[a] / sqrt(norm);
+        mode->left[a] = left[a] * sqrt(norm) / (net->size[a] * product);
+    }
 }
 
 static eigenmode_t mode_create(const mean_network_t *net, const orbit_t *orbit,
-                               complex double value, complex double factor, double variance) {
+                               complex double value, complex double factor) {
     double wavenumber = hypot(orbit->nx, orbit->ny);
     eigenmode_t mode = {.nx = orbit->nx,
                         .ny = orbit->ny,
                         .re = creal(value),
                         .im = cimag(value),
-                        .std = sqrt(variance),
+                        .std = INFINITY,
                         .multiplicity = orbit->multiplicity,
                         .growth = cabs(factor),
                         .wavenumber = wavenumber,
                         .wavelength = 1.0 / wavenumber,
                         .frequency_hz = 1000.0 * fabs(cimag(factor)) / (2.0 * PI * net->dt_ms)};
     mode.phase_speed = wavenumber > 0.0 ? mode.frequency_hz / wavenumber : 0.0;
+    memcpy(mode.wave, orbit->wave, sizeof mode.wave);
     return mode;
 }
 
-status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const double *gain,
+status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const linearization_t *at,
                      eigenmode_t modes[P], int *n) {
     double s[P][P];
     complex double factor[P];
     eigen_t eigen;
     for (uint32_t a = 0; a < net->populations; a++)
         for (uint32_t b = 0; b < net->populations; b++)
-            s[a][b] = orbit->symbol[a][b] * gain[b];
+            s[a][b] = orbit->symbol[a][b] * at->mean[b];
     TRY(eigen_solve(net->populations, s, &eigen));
     TRY(step_factors(net, s, &eigen, factor));
     *n = 0;
@@ -133,19 +123,20 @@ status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const doub
         /* With unequal tau the two of a pair may have unlike step factors. */
         complex double grows =
             pair && cabs(factor[k + 1]) > cabs(factor[k]) ? factor[k + 1] : factor[k];
-        double variance = mode_variance(net, orbit, gain, eigen.left[k], eigen.right[k]);
-        modes[(*n)++] = mode_create(net, orbit, eigen.value[k], grows, variance);
+        eigenmode_t *mode = &modes[(*n)++];
+        *mode = mode_create(net, orbit, eigen.value[k], grows);
+        mode_vectors(net, eigen.left[k], eigen.right[k], mode);
         k += pair;
     }
     return STATUS_OK;
 }
 
-status_t dominant_mode(const mean_network_t *net, const double *gain, eigenmode_t *mode) {
+status_t dominant_mode(const mean_network_t *net, const linearization_t *at, eigenmode_t *mode) {
     eigenmode_t modes[P];
     int n = 0;
     mode->growth = -1.0;
     for (size_t i = 0; i < net->orbits; i++) {
-        TRY(orbit_modes(net, &net->orbit[i], gain, modes, &n));
+        TRY(orbit_modes(net, &net->orbit[i], at, modes, &n));
         for (int k = 0; k < n; k++)
             if (modes[k].growth > mode->growth + 1e-8)
                 *mode = modes[k];

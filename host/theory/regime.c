@@ -23,7 +23,7 @@ static int mode_compare(const void *left, const void *right) {
 }
 
 /* Modes with |lambda| > `least`, sorted; the caller frees them. */
-static status_t modes_collect(const mean_network_t *net, const double *gain, double least,
+static status_t modes_collect(const mean_network_t *net, const linearization_t *at, double least,
                               eigenmode_t **modes, size_t *n) {
     *n = 0;
     *modes = malloc(sizeof **modes * (net->orbits * POPULATIONS_MAX));
@@ -32,41 +32,65 @@ static status_t modes_collect(const mean_network_t *net, const double *gain, dou
     for (size_t i = 0; i < net->orbits; i++) {
         eigenmode_t here[POPULATIONS_MAX];
         int count = 0;
-        status_t status = orbit_modes(net, &net->orbit[i], gain, here, &count);
+        status_t status = orbit_modes(net, &net->orbit[i], at, here, &count);
+        for (int k = 0; status == STATUS_OK && k < count; k++)
+            if (hypot(here[k].re, here[k].im) > least) {
+                status = mode_scatter(net, at, &here[k]);
+                (*modes)[(*n)++] = here[k];
+            }
         if (status != STATUS_OK) {
             free(*modes);
             *modes = NULL;
             return status;
         }
-        for (int k = 0; k < count; k++)
-            if (hypot(here[k].re, here[k].im) > least)
-                (*modes)[(*n)++] = here[k];
     }
     qsort(*modes, *n, sizeof **modes, mode_compare);
     return STATUS_OK;
 }
 
-static status_t predict(const network_plan_t *plan, const mean_network_t *net, theory_t *theory) {
-    double ones[POPULATIONS_MAX], radius = 0.0;
+/* Outliers, dominant mode and effective radius of the spectrum linearized with these gains. */
+static status_t linearize(const mean_network_t *net, linearization_t *at, theory_t *theory) {
+    TRY(bulk_radius(net->populations, net->variance, at->square, &at->radius));
+    TRY(modes_collect(net, at, at->radius, &theory->outliers, &theory->n_outliers));
+    TRY(dominant_mode(net, at, &theory->dominant));
+    if (theory->dominant.growth <= 1.0 && theory->n_outliers > 0)
+        theory->dominant = theory->outliers[0];
+    return mode_scatter(net, at, &theory->dominant);
+}
+
+static linearization_t linearization_of(const theory_t *theory) {
+    linearization_t at = {.radius = theory->radius};
+    memcpy(at.mean, theory->gain, sizeof at.mean);
+    memcpy(at.square, theory->gain_square, sizeof at.square);
+    return at;
+}
+
+static void theory_begin(const mean_network_t *net, theory_t *theory) {
     theory->populations = net->populations;
+    memcpy(theory->size, net->size, sizeof theory->size);
     memcpy(theory->variance, net->variance, sizeof theory->variance);
     memcpy(theory->coupling, net->orbit[0].symbol, sizeof theory->coupling);
+}
+
+static status_t predict(const network_plan_t *plan, const mean_network_t *net, theory_t *theory) {
+    double ones[POPULATIONS_MAX];
+    theory_begin(net, theory);
     TRY(fixed_points_find(net, theory));
     for (uint32_t a = 0; a < net->populations; a++) {
         ones[a] = 1.0;
         theory->mean[a] = theory->fixed_point[theory->followed].h[a];
         theory->gain[a] = gain_slope64(net->gain[a], theory->mean[a]);
+        theory->gain_square[a] = theory->gain[a] * theory->gain[a];
     }
     TRY(bulk_radius(net->populations, net->variance, ones, &theory->bulk_radius));
-    TRY(bulk_radius(net->populations, net->variance, theory->gain, &theory->bulk_radius_effective));
+    TRY(bulk_radius(net->populations, net->variance, theory->gain_square,
+                    &theory->bulk_radius_effective));
     theory->mean_field = theory->bulk_radius_effective > 1.0;
     if (theory->mean_field)
         TRY(mean_field_solve(net, theory));
-    TRY(bulk_radius(net->populations, net->variance, theory->gain, &radius));
-    TRY(modes_collect(net, theory->gain, radius, &theory->outliers, &theory->n_outliers));
-    TRY(dominant_mode(net, theory->gain, &theory->dominant));
-    if (theory->dominant.growth <= 1.0 && theory->n_outliers > 0)
-        theory->dominant = theory->outliers[0];
+    linearization_t at = linearization_of(theory);
+    TRY(linearize(net, &at, theory));
+    theory->radius = at.radius;
     theory->regime = mode_regime(&theory->dominant);
     if (theory->mean_field && theory->regime == REGIME_ASYNCHRONOUS)
         theory->regime = REGIME_CHAOS;
@@ -84,6 +108,23 @@ status_t theory_predict(const config_t *config, const network_plan_t *plan, theo
     return status;
 }
 
+status_t theory_linearize(const config_t *config, const network_plan_t *plan, const double *gain,
+                          const double *gain_square, theory_t *theory) {
+    mean_network_t net;
+    *theory = (theory_t){0};
+    TRY(mean_network_create(config, plan, &net));
+    theory_begin(&net, theory);
+    memcpy(theory->gain, gain, sizeof *gain * net.populations);
+    memcpy(theory->gain_square, gain_square, sizeof *gain * net.populations);
+    linearization_t at = linearization_of(theory);
+    status_t status = linearize(&net, &at, theory);
+    theory->radius = theory->bulk_radius_effective = at.radius;
+    mean_network_destroy(&net);
+    if (status != STATUS_OK)
+        theory_destroy(theory);
+    return status;
+}
+
 void theory_destroy(theory_t *theory) {
     free(theory->outliers);
     theory->outliers = NULL;
@@ -94,7 +135,8 @@ status_t theory_modes(const config_t *config, const network_plan_t *plan, const 
                       double fraction, eigenmode_t **modes, size_t *n) {
     mean_network_t net;
     TRY(mean_network_create(config, plan, &net));
-    status_t status = modes_collect(&net, theory->gain, 0.0, modes, n);
+    linearization_t at = linearization_of(theory);
+    status_t status = modes_collect(&net, &at, 0.0, modes, n);
     mean_network_destroy(&net);
     TRY(status);
     double largest = 0.0;
@@ -106,4 +148,17 @@ status_t theory_modes(const config_t *config, const network_plan_t *plan, const 
             (*modes)[kept++] = (*modes)[i];
     *n = kept;
     return STATUS_OK;
+}
+
+status_t theory_groups(const config_t *config, const network_plan_t *plan, const theory_t *theory,
+                       const eigenmode_t *modes, size_t n, const size_t *group_of, size_t groups,
+                       theory_group_t *group) {
+    mean_network_t net;
+    TRY(mean_network_create(config, plan, &net));
+    linearization_t at = linearization_of(theory);
+    status_t status = STATUS_OK;
+    for (size_t g = 0; status == STATUS_OK && g < groups; g++)
+        status = group_scatter(&net, &at, modes, n, group_of, g, &group[g]);
+    mean_network_destroy(&net);
+    return status;
 }

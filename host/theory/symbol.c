@@ -100,11 +100,10 @@ static void transform_add(const network_t *net, const pathway_t *w, transform_t 
     }
 }
 
-/* Symbol of one pathway, symbol[rows][columns], and its variance M_ab: the exact lattice sum of
- * p E[w^2] - p^2 E[w]^2. With E[w] = g/k, Var w = sigma^2/k; recentred rows lose 1/indegree of it.
- */
+/* Symbol of one pathway and the transform of its variances p E[w^2] - p^2 E[w]^2, both
+ * [rows][columns]. With E[w] = g/k, Var w = sigma^2/k; recentred rows lose 1/indegree of it. */
 static status_t pathway_symbol(const network_plan_t *plan, uint32_t index, const zone_t *zone,
-                               double *symbol, double *variance) {
+                               double *symbol, double *scatter) {
     const pathway_t *w = &plan->net.pathway[index];
     const pathway_facts_t *facts = &plan->facts[index];
     double mean = facts->mean / facts->out_degree;
@@ -120,18 +119,16 @@ static status_t pathway_symbol(const network_plan_t *plan, uint32_t index, const
     transform_t transform;
     status_t status = transform_create(w, &plan->net.population[w->source], &transform);
     memset(symbol, 0, sizeof *symbol * (size_t)zone->rows * (size_t)zone->columns);
-    *variance = 0.0;
+    memset(scatter, 0, sizeof *scatter * (size_t)zone->rows * (size_t)zone->columns);
     for (uint32_t i = 0; status == STATUS_OK && i < used_x * used_y; i++) {
         uint32_t cx = class_sample(i % used_x, used_x, w->classes_x);
         uint32_t cy = class_sample(i / used_x, used_y, w->classes_y);
-        double sum = 0.0, squares = 0.0;
-        pathway_inclusion(w, (size_t)cy * w->classes_x + cx, transform.pi);
-        for (size_t j = 0; j < (size_t)w->window_x * w->window_y; j++) {
-            sum += transform.pi[j];
-            squares += transform.pi[j] * transform.pi[j];
-        }
-        *variance += share * (sum * (weight_variance + mean * mean) - squares * mean * mean);
+        double *pi = transform.pi;
+        pathway_inclusion(w, (size_t)cy * w->classes_x + cx, pi);
         transform_add(&plan->net, w, &transform, cx, cy, zone, share * mean, symbol);
+        for (size_t j = 0; j < (size_t)w->window_x * w->window_y; j++)
+            pi[j] = pi[j] * (weight_variance + mean * mean) - pi[j] * pi[j] * mean * mean;
+        transform_add(&plan->net, w, &transform, cx, cy, zone, share, scatter);
     }
     transform_destroy(&transform);
     return status;
@@ -173,8 +170,13 @@ static status_t orbits_collect(const network_plan_t *plan, const zone_t *zone,
             }
             if (!keep)
                 continue;
-            orbit.multiplicity =
-                signs(nx, width) * signs(ny, height) * (zone->square && nx != ny ? 2 : 1);
+            for (int swap = 0; swap < (zone->square && nx != ny ? 2 : 1); swap++)
+                for (int y = 0; y < signs(ny, height); y++)
+                    for (int x = 0; x < signs(nx, width); x++) {
+                        int *wave = orbit.wave[orbit.multiplicity++];
+                        wave[swap] = x ? -nx : nx;
+                        wave[1 - swap] = y ? -ny : ny;
+                    }
             if (net->orbits == capacity) {
                 capacity = capacity ? 2 * capacity : 256;
                 orbit_t *grown = realloc(net->orbit, sizeof *grown * capacity);
@@ -191,10 +193,17 @@ static status_t orbits_collect(const network_plan_t *plan, const zone_t *zone,
 static status_t symbols_fill(const network_plan_t *plan, const zone_t *zone, double *symbols,
                              mean_network_t *net) {
     size_t points = (size_t)zone->rows * (size_t)zone->columns;
+    net->columns = zone->columns;
     for (uint32_t i = 0; i < plan->net.pathways; i++) {
         const pathway_t *w = &plan->net.pathway[i];
-        TRY(pathway_symbol(plan, i, zone, symbols + i * points,
-                           &net->variance[w->target][w->source]));
+        double *scatter = malloc(sizeof *scatter * points);
+        if (!scatter)
+            FAIL(STATUS_FAILED, "no memory for the variances at %zu wave vectors", points);
+        net->scatter[w->target][w->source] = scatter;
+        TRY(pathway_symbol(plan, i, zone, symbols + i * points, scatter));
+        net->variance[w->target][w->source] = scatter[0];
+        net->waves_x[w->target][w->source] = (int)waves_x(&plan->net, w);
+        net->waves_y[w->target][w->source] = (int)waves_y(&plan->net, w);
         net->exact_rows[w->target][w->source] = w->rule == RULE_FIXED_INDEGREE;
     }
     return orbits_collect(plan, zone, symbols, net);
@@ -238,6 +247,9 @@ status_t mean_network_create(const config_t *config, const network_plan_t *plan,
 }
 
 void mean_network_destroy(mean_network_t *net) {
+    for (uint32_t a = 0; a < POPULATIONS_MAX; a++)
+        for (uint32_t b = 0; b < POPULATIONS_MAX; b++)
+            free(net->scatter[a][b]);
     free(net->orbit);
     *net = (mean_network_t){0};
 }

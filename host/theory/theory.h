@@ -12,16 +12,21 @@ enum { FIXED_POINTS_MAX = 32 };
 typedef struct {
     int nx, ny; /* representative wave vector, 0 <= nx <= ny where x and y are alike */
     double re, im;
-    /* Finite-size error bar sqrt(E|lambda - mean|^2), first order, of one mode by itself; modes
-     * that share an eigenvalue also repel, sqrt((multiplicity + 1)/2) times as far where their
-     * noise is independent. INFINITY where there is no first order (defective symbol). */
+    /* Finite-size error bar sqrt(E|lambda - mean|^2) of one mode by itself (theory_group_t has that
+     * of a degenerate group's mean). Modes that share an eigenvalue also repel,
+     * sqrt((multiplicity + 1)/2) times as far where their noise is independent. INFINITY inside
+     * the disk, where no eigenvalue answers to the mode, and for a defective symbol. */
     double std;
     int multiplicity;    /* number of wave vectors that symmetry maps to n */
+    int wave[8][2];      /* [multiplicity]: these */
     double growth;       /* |step factor|: |1 - delta + delta lambda| where all tau are equal */
     double wavenumber;   /* |n|, cycles a torus side */
     double wavelength;   /* 1/|n|; INFINITY at n = 0 */
     double frequency_hz; /* |Im lambda|/(2 pi tau); with unequal tau, of the step factor */
     double phase_speed;  /* frequency / |n|, torus sides a second; 0 at n = 0 */
+    /* Eigenvectors of the symbol, a population each: neuron j of population b has right[b]
+     * exp(2 pi i n.x_j), and Sum_b N_b |right_b|^2 = 1; Sum_a left_a right_a N_a = 1. */
+    double _Complex right[POPULATIONS_MAX], left[POPULATIONS_MAX];
 } eigenmode_t;
 
 typedef struct {
@@ -42,10 +47,14 @@ typedef struct {
     int followed; /* index of the fixed point linearized about */
     char followed_reason[200];
     bool mean_field; /* whether the dynamical mean field replaced the fixed point (R > 1) */
-    double mean[POPULATIONS_MAX];   /* its u_a; else h*_a */
-    double spread[POPULATIONS_MAX]; /* its Delta_a, the variance of h; else 0 */
-    double gain[POPULATIONS_MAX];   /* effective gain phi' (or its Gaussian average); modes and
-                                     * outliers are those of J diag(gain) */
+    double mean[POPULATIONS_MAX];        /* its u_a; else h*_a */
+    double spread[POPULATIONS_MAX];      /* its Delta_a, the variance of h; else 0 */
+    double gain[POPULATIONS_MAX];        /* effective gain phi' (or its Gaussian average); modes and
+                                          * outliers are those of J diag(gain) */
+    double gain_square[POPULATIONS_MAX]; /* its square, or the average of phi'^2: what the
+                                          * variances are multiplied by */
+    double radius;                       /* of the bulk of that matrix */
+    double size[POPULATIONS_MAX];        /* N_a */
     /* Largest growth of all modes where that exceeds 1, otherwise of the outliers (of all where
      * there is none). */
     eigenmode_t dominant;
@@ -69,5 +78,22 @@ void theory_destroy(theory_t *theory);
  * its bulk. The caller frees `modes`. */
 status_t theory_modes(const config_t *config, const network_plan_t *plan, const theory_t *theory,
                       double fraction, eigenmode_t **modes, size_t *n);
+
+/* The spectrum (populations, variance, coupling, gain, radius, dominant, outliers) of J diag(phi')
+ * for gains of the caller's: their mean over each population, and that of their squares. */
+status_t theory_linearize(const config_t *config, const network_plan_t *plan, const double *gain,
+                          const double *gain_square, theory_t *theory);
+
+/* Modes that share an eigenvalue, as far as their error bars can tell. */
+typedef struct {
+    int multiplicity;      /* wave vectors in all */
+    double re, im;         /* mean of their eigenvalues */
+    double std_re, std_im; /* finite-size error bars of that mean */
+} theory_group_t;
+
+/* group[g], of all modes[i] with group_of[i] = g. */
+status_t theory_groups(const config_t *config, const network_plan_t *plan, const theory_t *theory,
+                       const eigenmode_t *modes, size_t n, const size_t *group_of, size_t groups,
+                       theory_group_t *group);
 
 #endif
