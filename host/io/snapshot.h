@@ -8,13 +8,7 @@
 
 #include "host/config.h"
 #include "host/detect/order.h"
-#include "host/io/h5.h"
-
-/* What is known of a run before it starts, for the root attributes. */
-typedef struct {
-    const char *command_line, *resolved_config, *backend, *device, *version, *commit;
-    uint64_t connectivity_hash, synapses;
-} run_facts_t;
+#include "host/io/root.h"
 
 typedef struct snapshot_writer snapshot_writer_t;
 

@@ -1,0 +1,210 @@
+/* Every eigenvalue by a dense solver: bulk, outliers, departure from normality. */
+#include "host/spectrum/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The device's solver, or the cpu's where the device has none or not the memory. */
+static status_t choose_solver(const matrix_t *matrix, bool single, const dense_solver_t **solver) {
+    uint32_t n = (uint32_t)matrix->n;
+    uint64_t needed = 0, unused = 0;
+    *solver = matrix->backend->dense;
+    if (*solver && *solver != backend_cpu.dense) {
+        TRY((*solver)->memory(n, single, &needed));
+        TRY(matrix->backend->memory_free(&unused));
+        if (matrix->n <= (*solver)->n_max && needed <= unused)
+            return STATUS_OK;
+        status_warn("%s cannot take this matrix (%u neurons of at most %u, %.2f GB of %.2f free on "
+                    "the GPU): the CPU's solver does it instead",
+                    (*solver)->name, n, (*solver)->n_max, (double)needed * 1e-9,
+                    (double)unused * 1e-9);
+    } else if (!*solver)
+        status_warn("this build's GPU libraries have no dense eigenvalue solver (CUDA 12.6.2 has): "
+                    "the CPU's solver does it instead");
+    *solver = backend_cpu.dense;
+    return STATUS_OK;
+}
+
+static status_t room(const matrix_t *matrix, const dense_solver_t *solver) {
+    uint64_t own = (uint64_t)matrix->n * matrix->n * sizeof(double), needed = 0, unused = 0;
+    TRY(backend_cpu.memory_free(&unused));
+    if (solver == backend_cpu.dense && matrix->n <= solver->n_max)
+        TRY(solver->memory((uint32_t)matrix->n, false, &needed));
+    if (matrix->n > solver->n_max || own + needed > unused)
+        FAIL(STATUS_FAILED,
+             "a full spectrum of %zu neurons needs %.1f GB, and %.1f GB are free (%s takes at most "
+             "%u neurons); measure the leading eigenvalues instead (--leading 12), or a smaller "
+             "network",
+             matrix->n, (double)(own + needed) * 1e-9, (double)unused * 1e-9, solver->name,
+             solver->n_max);
+    return STATUS_OK;
+}
+
+typedef struct {
+    uint32_t place;
+    double modulus, value; /* |lambda|, the criterion's value */
+} entry_t;
+
+static int leading_first(const void *left, const void *right) {
+    const entry_t *a = left, *b = right;
+    return a->value != b->value ? (a->value < b->value ? 1 : -1)
+                                : (a->place > b->place) - (a->place < b->place);
+}
+
+/* The places of eigenvalues (im >= 0) whose vectors are wanted: those beyond the disk, and
+ * `vectors` that lead. */
+static status_t choose_vectors(const spectrum_t *s, const spectrum_options_t *options,
+                               double radius, uint32_t **place, uint32_t *count) {
+    entry_t *entry = malloc(sizeof *entry * (s->n + 1));
+    *place = malloc(sizeof **place * (s->n + 1));
+    if (!entry || !*place) {
+        free(entry);
+        FAIL(STATUS_FAILED, "no memory for %zu eigenvalues", s->n);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->im[i] >= 0.0) /* false for NAN */
+            entry[n++] = (entry_t){(uint32_t)i, hypot(s->re[i], s->im[i]),
+                                   leading_value(options->by, options->delta, s->re[i], s->im[i])};
+    qsort(entry, n, sizeof *entry, leading_first);
+    *count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (entry[i].modulus > radius || i < options->vectors)
+            (*place)[(*count)++] = entry[i].place;
+    free(entry);
+    return STATUS_OK;
+}
+
+static status_t measure_residuals(const operator_t *op, eigenpairs_t *pairs) {
+    double *image = malloc(sizeof *image * 2 * op->n);
+    if (!image)
+        FAIL(STATUS_FAILED, "no memory for a vector of %zu neurons", op->n);
+    status_t status = STATUS_OK;
+    for (uint32_t k = 0; status == STATUS_OK && k < pairs->count; k++) {
+        const double *re = pairs->vectors + 2 * op->n * k, *im = re + op->n;
+        double squares = 0.0;
+        status = op->apply(op->context, re, image);
+        if (status == STATUS_OK)
+            status = op->apply(op->context, im, image + op->n);
+        for (size_t i = 0; i < op->n; i++) {
+            double x = image[i] - (pairs->re[k] * re[i] - pairs->im[k] * im[i]);
+            double y = image[op->n + i] - (pairs->re[k] * im[i] + pairs->im[k] * re[i]);
+            squares += x * x + y * y;
+        }
+        pairs->residual[k] = sqrt(squares);
+    }
+    free(image);
+    return status;
+}
+
+static status_t take_vectors(const operator_t *op, const dense_solver_t *solver, dense_t *dense,
+                             const uint32_t *place, uint32_t count, spectrum_t *s) {
+    int *failed = calloc(count + 1, sizeof *failed);
+    TRY(eigenpairs_create(op->n, count, &s->pairs));
+    status_t status = failed ? solver->vectors(dense, count, place, s->pairs.vectors, failed)
+                             : status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory");
+    for (uint32_t k = 0; status == STATUS_OK && k < count; k++) {
+        s->pairs.re[k] = s->re[place[k]];
+        s->pairs.im[k] = s->im[place[k]];
+        s->pairs.converged[k] = !failed[k];
+    }
+    free(failed);
+    TRY(status);
+    TRY(measure_residuals(op, &s->pairs));
+    for (uint32_t k = 0; k < count; k++)
+        s->residual[place[k]] = s->pairs.residual[k];
+    return STATUS_OK;
+}
+
+/* |lambda| of everything that is not an outlier. */
+static status_t measure_bulk(const theory_t *theory, const uint32_t *place, spectrum_t *s) {
+    double *modulus = malloc(sizeof *modulus * (s->n + 1));
+    bool *outlier = calloc(s->n + 1, sizeof *outlier);
+    size_t n = 0;
+    for (size_t k = 0; outlier && k < s->match.count; k++) {
+        size_t i = place[s->match.outliers[k].pair];
+        outlier[i] = true;
+        outlier[i + (s->im[i] > 0.0)] = true; /* its conjugate follows */
+    }
+    for (size_t i = 0; modulus && outlier && i < s->n; i++)
+        if (!outlier[i] && s->converged[i])
+            modulus[n++] = hypot(s->re[i], s->im[i]);
+    status_t status = modulus && outlier ? bulk_measure(theory, modulus, n, &s->bulk)
+                                         : status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                                                       "no memory for %zu eigenvalues", s->n);
+    free(modulus);
+    free(outlier);
+    return status;
+}
+
+/* Starts of the climb to the largest transient: every population alone, and the directions that
+ * feed the dominant mode (its left eigenvector). */
+static status_t measure_normality(const network_plan_t *plan, const theory_t *theory,
+                                  const csr_t *csr, spectrum_t *s) {
+    size_t n = s->n, starts = plan->net.populations + 1;
+    double *start = calloc(starts * n, sizeof *start), squares = 0.0, most = -INFINITY;
+    if (!start)
+        FAIL(STATUS_FAILED, "no memory for %zu vectors", starts);
+    for (uint32_t a = 0; a < plan->net.populations; a++)
+        for (size_t i = neurons_before(&plan->net, a); i < neurons_before(&plan->net, a + 1); i++)
+            start[a * n + i] = 1.0;
+    add_wave(&plan->net, &theory->dominant, theory->dominant.left, 0, (double[2]){1.0, 0.0},
+             start + (starts - 1) * n);
+    for (size_t i = 0; i < n; i++) {
+        squares += s->re[i] * s->re[i] + s->im[i] * s->im[i]; /* NAN if one is missing */
+        most = fmax(most, s->re[i]);
+    }
+    nonnormality_options_t options = {most - 1.0, squares, start, starts};
+    status_t status = nonnormality(csr, &options, &s->nonnormal);
+    free(start);
+    return status;
+}
+
+static status_t solve(const config_t *config, const network_plan_t *plan, const theory_t *theory,
+                      matrix_t *matrix, const spectrum_options_t *options,
+                      const dense_solver_t *solver, const csr_t *csr, double *dense_matrix,
+                      spectrum_t *s) {
+    uint32_t unconverged = 0, count = 0, *place = NULL;
+    dense_t *dense = NULL;
+    operator_t op = matrix_operator(matrix);
+    csr_dense(csr, dense_matrix);
+    TRY(solver->create((uint32_t)s->n, dense_matrix, options->single, true, s->re, s->im,
+                       &unconverged, &dense));
+    s->unconverged = unconverged;
+    for (size_t i = 0; i < s->n; i++) {
+        s->converged[i] = !isnan(s->re[i]);
+        s->residual[i] = NAN;
+    }
+    status_t status = choose_vectors(s, options, theory->radius, &place, &count);
+    if (status == STATUS_OK)
+        status = take_vectors(&op, solver, dense, place, count, s);
+    solver->destroy(dense);
+    match_input_t input = {config, plan, theory, &s->pairs, true, options->by, options->delta};
+    if (status == STATUS_OK)
+        status = match(&input, &s->match);
+    if (status == STATUS_OK)
+        status = measure_bulk(theory, place, s);
+    free(place);
+    TRY(status);
+    return measure_normality(plan, theory, csr, s);
+}
+
+status_t spectrum_full(const config_t *config, const network_plan_t *plan, const theory_t *theory,
+                       matrix_t *matrix, const spectrum_options_t *options, spectrum_t *s) {
+    const dense_solver_t *solver;
+    TRY(choose_solver(matrix, options->single, &solver));
+    TRY(room(matrix, solver));
+    TRY(spectrum_allocate(s, matrix->n));
+    s->solver = solver->name;
+    csr_t csr;
+    TRY(matrix_csr(matrix, &csr));
+    double *dense_matrix = malloc(sizeof *dense_matrix * s->n * s->n);
+    status_t status =
+        dense_matrix ? solve(config, plan, theory, matrix, options, solver, &csr, dense_matrix, s)
+                     : status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                                   "no memory for a matrix of %zu x %zu", s->n, s->n);
+    free(dense_matrix);
+    csr_destroy(&csr);
+    return status;
+}

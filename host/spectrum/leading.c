@@ -1,0 +1,97 @@
+/* The leading eigenvalues by products alone, for networks of any size. */
+#include "host/spectrum/internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Four bases' worth of products at most: what lies beyond the disk converges in one or two; its
+ * edge is dense and does not. */
+enum { RESTARTS_MAX = 3 };
+static const double tolerance = 1e-8;
+
+typedef struct {
+    uint32_t mode;
+    double value;
+} rank_t;
+
+static int leading_first(const void *left, const void *right) {
+    const rank_t *a = left, *b = right;
+    return a->value != b->value ? (a->value < b->value ? 1 : -1)
+                                : (a->mode > b->mode) - (a->mode < b->mode);
+}
+
+/* A random combination of the predicted modes that lead, all their wave vectors, up to twice the
+ * eigenvalues wanted; *found says whether there was any. */
+static status_t start_vector(const network_plan_t *plan, const theory_t *theory,
+                             const spectrum_options_t *options, double *start, bool *found) {
+    rank_t *rank = malloc(sizeof *rank * (theory->n_outliers + 1));
+    if (!rank)
+        FAIL(STATUS_FAILED, "no memory for %zu modes", theory->n_outliers);
+    for (uint32_t m = 0; m < theory->n_outliers; m++)
+        rank[m] = (rank_t){m, leading_value(options->by, options->delta, theory->outliers[m].re,
+                                            theory->outliers[m].im)};
+    qsort(rank, theory->n_outliers, sizeof *rank, leading_first);
+    uint32_t eigenvalues = 0;
+    uint64_t draw = 0;
+    for (size_t k = 0; k < theory->n_outliers && eigenvalues < 2 * options->leading; k++) {
+        const eigenmode_t *mode = &theory->outliers[rank[k].mode];
+        eigenvalues += (uint32_t)mode->multiplicity * (mode->im > 0.0 ? 2 : 1);
+        for (int w = 0; w < mode->multiplicity; w++, draw += 2) {
+            const double c[2] = {start_element(1, draw), start_element(1, draw + 1)};
+            add_wave(&plan->net, mode, mode->right, w, c, start);
+        }
+    }
+    *found = eigenvalues > 0;
+    free(rank);
+    return STATUS_OK;
+}
+
+/* Both of every conjugate pair, as lists. */
+static status_t list(spectrum_t *s) {
+    size_t count = 0;
+    for (uint32_t k = 0; k < s->pairs.count; k++)
+        count += s->pairs.im[k] > 0.0 ? 2 : 1;
+    TRY(spectrum_allocate(s, count));
+    size_t at = 0;
+    for (uint32_t k = 0; k < s->pairs.count; k++)
+        for (int conjugate = 0; conjugate < (s->pairs.im[k] > 0.0 ? 2 : 1); conjugate++, at++) {
+            s->re[at] = s->pairs.re[k];
+            s->im[at] = conjugate ? -s->pairs.im[k] : s->pairs.im[k];
+            s->residual[at] = s->pairs.residual[k];
+            s->converged[at] = s->pairs.converged[k];
+            s->unconverged += !s->pairs.converged[k];
+        }
+    return STATUS_OK;
+}
+
+status_t spectrum_leading(const config_t *config, const network_plan_t *plan,
+                          const theory_t *theory, matrix_t *matrix,
+                          const spectrum_options_t *options, spectrum_t *s) {
+    if (options->leading + 2 > matrix->n)
+        FAIL(STATUS_USAGE,
+             "--leading %u: a network of %zu neurons has room for %zu at most; --full measures all",
+             options->leading, matrix->n, matrix->n > 2 ? matrix->n - 2 : 0);
+    bool found = false;
+    double *start = calloc(matrix->n, sizeof *start);
+    operator_t op = matrix_operator(matrix);
+    arnoldi_options_t arnoldi_options = {.wanted = options->leading,
+                                         .by = options->by,
+                                         .delta = options->delta,
+                                         .tolerance = tolerance,
+                                         .restarts_max = RESTARTS_MAX};
+    s->solver = "ARPACK";
+    status_t status = start ? start_vector(plan, theory, options, start, &found)
+                            : status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory");
+    if (status == STATUS_OK) {
+        arnoldi_options.start = found ? start : NULL;
+        status = arnoldi(&op, &arnoldi_options, &s->pairs);
+    }
+    free(start);
+    TRY(status);
+    TRY(list(s));
+    match_input_t input = {config, plan, theory, &s->pairs, false, options->by, options->delta};
+    TRY(match(&input, &s->match));
+    s->at_edge = s->pairs.count - s->match.count;
+    return STATUS_OK;
+}

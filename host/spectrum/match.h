@@ -1,0 +1,68 @@
+/* Which predicted mode each measured eigenvalue beyond the disk is. */
+#ifndef BRISC_SPECTRUM_MATCH_H
+#define BRISC_SPECTRUM_MATCH_H
+
+#include "host/spectrum/arnoldi.h"
+#include "host/theory/theory.h"
+
+enum { UNMATCHED = -1 };
+
+/* A measured eigenvalue taken for an outlier: matched to a predicted mode, or not predicted. */
+typedef struct {
+    uint32_t pair; /* its place among the eigenpairs */
+    int mode;      /* index of the theory's outlier, or UNMATCHED */
+    int nx, ny;    /* the mode's; of an unmatched one, the wave vector that holds most of it */
+    double re, im, residual;
+    /* Norm of its eigenvector's projection on the plane waves of (nx, ny) and its symmetries: with
+     * the mode's weights on the populations, or, unmatched, with any. About sqrt(1 -
+     * R^2/|lambda|^2) for an outlier, 1/sqrt(n) for a vector of the bulk. */
+    double overlap;
+    /* (Re lambda - predicted)/(its error bar): a standard normal for a mode that stands alone (its
+     * group's multiplicity is 1); NAN otherwise, where the group's z says it. */
+    double z;
+} outlier_t;
+
+/* Predicted modes that share an eigenvalue to within their error bars, and what was found. */
+typedef struct {
+    theory_group_t predicted;
+    int nx, ny;        /* of its first mode */
+    double found;      /* eigenvalues matched, conjugates of a complex mode not counted */
+    double re, im;     /* their mean; NAN unless all are found */
+    double z_re, z_im; /* its distance from the predicted mean in error bars of the mean */
+} match_group_t;
+
+typedef struct {
+    outlier_t *outliers; /* [count], in the order of the eigenpairs */
+    size_t count;
+    match_group_t *groups; /* [n_groups], of the modes 3 error bars or more beyond the disk */
+    size_t n_groups;
+    size_t *group_of; /* [theory's outliers]: index of the group; n_groups for the others */
+    int missing;      /* predicted eigenvalues (group->predicted.multiplicity) not found */
+    int unpredicted;  /* outliers without a mode */
+    double reach;     /* how far localized states of the disk's edge may lie */
+} match_t;
+
+typedef struct {
+    const config_t *config;
+    const network_plan_t *plan;
+    const theory_t *theory;
+    const eigenpairs_t *pairs; /* with vectors; those inside the disk are passed over */
+    bool complete;             /* whether pairs hold every eigenvalue beyond the disk; otherwise */
+    leading_t by;              /* those that lead by this criterion */
+    double delta;
+} match_input_t;
+
+/* An eigenvalue beyond the disk goes to the mode that its eigenvector overlaps most, if it lies
+ * within 6 sqrt(multiplicity) error bars of it and the overlap is at least half of what theory
+ * expects of an outlier there; a mode takes as many as it has wave vectors. What is left is an
+ * unpredicted outlier if its vector lies on few plane waves, or if it lies beyond `reach`;
+ * otherwise it belongs to the ragged edge of the disk: with K inputs a neuron, local fluctuations
+ * carry localized states beyond R, to 1 + 2.6/sqrt(K) at most in zero-mean networks of 500 to 2000
+ * neurons with K = 7 to 480; reach = R (1 + 4/sqrt(K)). */
+status_t match(const match_input_t *input, match_t *result);
+void match_destroy(match_t *result);
+
+/* The criterion's value: what "leading" sorts by. */
+double leading_value(leading_t by, double delta, double re, double im);
+
+#endif
