@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "kernels/dense.h"
 #include "kernels/network.h"
 #include "kernels/status.h"
 
@@ -57,6 +58,13 @@ typedef struct {
      * `capacity` synapses. With sources NULL only indptr is filled. */
     status_t (*edges)(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
                       uint64_t *indptr, uint32_t *sources, int32_t *codes);
+    /* Y = J X with the stored weights; X, Y: [vectors][neurons], populations in order, each
+     * [ny][nx]. Exact but for 2^(1 - 2 limbs_bits) of a source population's largest |x| and the few
+     * roundings of adding limbs and pathways in double (limbs.h); the same bits on every device.
+     * Potentials, rates and what the next step does are unchanged. A vector that is not finite:
+     * STATUS_FAILED, and Y is undefined. */
+    status_t (*apply)(backend_state_t *state, uint32_t vectors, const double *x, double *y);
+    const dense_solver_t *dense; /* NULL where its library is too old: the cpu's serves instead */
 } backend_t;
 
 extern const backend_t backend_cpu;

@@ -183,7 +183,44 @@ static void state_compare(const backend_t *const backend[2], backend_state_t *co
     }
 }
 
-/* Connectivity, state at rest, and states after 1 and `steps` steps. */
+/* x[vectors][neurons]: of order 1; over 400 powers of two; the largest and the smallest doubles,
+ * and zeros. */
+enum { VECTORS = 3 };
+static double *vectors_create(const network_t *net, uint32_t *neurons) {
+    uint32_t seed = 4321, n = 0;
+    for (uint32_t a = 0; a < net->populations; a++)
+        n += population_size(&net->population[a]);
+    double *x = (double *)malloc(VECTORS * n * sizeof *x);
+    for (uint32_t i = 0; i < VECTORS * n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        double u = (double)(int32_t)seed * 0x1p-31 + (double)(seed * 2654435769u) * 0x1p-63;
+        uint32_t kind = i / n == 2 ? 3 + seed / 4099 % 4 : i / n;
+        x[i] = kind == 0   ? u
+               : kind == 1 ? ldexp(u, (int)(seed / 65537 % 400) - 200)
+               : kind == 3 ? u * 1e300
+               : kind == 4 ? u * 0x1p-1060
+                           : 0.0;
+    }
+    *neurons = n;
+    return x;
+}
+
+/* J X of both: the same bits. */
+static void products_compare(const backend_t *const backend[2], backend_state_t *const state[2],
+                             const network_t *net) {
+    uint32_t n;
+    double *x = vectors_create(net, &n), *y[2];
+    for (int b = 0; b < 2; b++) {
+        y[b] = (double *)malloc(VECTORS * n * sizeof *y[b]);
+        check_status(backend[b]->apply(state[b], VECTORS, x, y[b]));
+    }
+    assert_memory_equal(y[0], y[1], VECTORS * n * sizeof *x);
+    free(x);
+    free(y[0]);
+    free(y[1]);
+}
+
+/* Connectivity, products, state at rest, and states after 1 and `steps` steps. */
 static void backend_compare_with(const backend_t *const backend[2],
                                  const backend_options_t options[2], const backend_case_t *k,
                                  uint32_t steps) {
@@ -204,6 +241,7 @@ static void backend_compare_with(const backend_t *const backend[2],
     for (int part = 0; part < 2; part++) {
         for (int b = 0; b < 2; b++)
             check_status(backend[b]->step(state[b], part ? 8 : 7, part ? steps - 1 : 1));
+        products_compare(backend, state, &plan.net);
         state_compare(backend, state, &plan.net);
     }
     uint64_t saturated;

@@ -7,8 +7,10 @@
 #define cuda_build emulated_build
 #define cuda_step emulated_step
 #define cuda_edges emulated_edges
+#define cuda_apply emulated_apply
 #define cuda_require emulated_require
 #define cuda_upload emulated_upload
+#include "kernels/cuda/apply.cu"
 #include "kernels/cuda/backend.cu"
 #include "kernels/cuda/build.cu"
 #include "kernels/cuda/edges.cu"

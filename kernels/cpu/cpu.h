@@ -92,6 +92,10 @@ status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uin
 status_t cpu_create(const network_t *net, const backend_options_t *options, backend_state_t **state,
                     connectivity_t *connectivity);
 status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count);
+status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, double *y);
+extern const dense_solver_t cpu_dense;
+/* The population's image = the codes rate[ny][nx]. */
+void cpu_image_fill(backend_state_t *state, uint32_t population, const int32_t *rate);
 void cpu_rates_changed(backend_state_t *state, uint32_t population); /* from h */
 
 /* A run may reach past the last row by less than RUN_UNIT sites, and be read beyond that. */

@@ -43,12 +43,13 @@ int cpu_has_simd(int simd) {
     return simd_choose(simd, &ops) == STATUS_OK;
 }
 
-/* Image rows: the population's rows, columns left..left+width, wrapped. */
-static void image_row(const backend_state_t *state, uint32_t population, uint32_t row) {
+/* One image row: that of `rate` [ny][nx], columns left..left+width, wrapped. */
+static void image_row(const backend_state_t *state, uint32_t population, const int32_t *rate,
+                      uint32_t row) {
     const population_t *p = &state->net.population[population];
     const image_t *image = &state->image[population];
     uint32_t iy = (uint32_t)((image->top + (int64_t)row + 2 * (int64_t)p->ny) % p->ny);
-    const int32_t *from = state->rate[population] + (size_t)iy * p->nx;
+    const int32_t *from = rate + (size_t)iy * p->nx;
     int32_t *to = image->code + (size_t)row * image->stride;
     for (uint32_t done = 0; done < image->width;) {
         uint32_t x = (uint32_t)((image->left + (int64_t)done + 2 * (int64_t)p->nx) % p->nx);
@@ -58,6 +59,12 @@ static void image_row(const backend_state_t *state, uint32_t population, uint32_
     }
 }
 
+void cpu_image_fill(backend_state_t *state, uint32_t population, const int32_t *rate) {
+#pragma omp parallel for num_threads(state->threads)
+    for (uint32_t row = 0; row < state->image[population].height; row++)
+        image_row(state, population, rate, row);
+}
+
 void cpu_rates_changed(backend_state_t *state, uint32_t population) {
     const population_t *p = &state->net.population[population];
     float unit = rate_unit(p->rate_shift), limit = rate_limit(state->net.rate_bits);
@@ -65,8 +72,7 @@ void cpu_rates_changed(backend_state_t *state, uint32_t population) {
     for (uint32_t i = 0; i < population_size(p); i++)
         state->rate[population][i] =
             rate_code(gain_rate(p->gain, state->h[population][i]), unit, limit);
-    for (uint32_t row = 0; row < state->image[population].height; row++)
-        image_row(state, population, row);
+    cpu_image_fill(state, population, state->rate[population]);
 }
 
 /* One block of targets through one step: sums over its pathways in config order, added in double;
@@ -138,7 +144,7 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
         for (uint32_t a = 0; a < net->populations; a++)
 #pragma omp for schedule(static) nowait
             for (uint32_t row = 0; row < state->image[a].height; row++)
-                image_row(state, a, row);
+                image_row(state, a, state->rate[a], row);
         barrier_wait(&barrier, (unsigned)omp_get_num_threads());
     }
     state->saturated += saturated;
@@ -299,4 +305,6 @@ const backend_t backend_cpu = {
     .step = cpu_step,
     .saturated = saturated,
     .edges = cpu_edges,
+    .apply = cpu_apply,
+    .dense = &cpu_dense,
 };

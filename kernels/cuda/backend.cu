@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kernels/cuda/dense.h"
 #include "kernels/cuda/device.h"
 #include "models/rate.h"
 
@@ -23,10 +24,6 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
     uint64_t i = (uint64_t)blockIdx.x * BLOCK_THREADS + threadIdx.x;
     if (i < population_size(p))
         d->rate[i] = gain_rate(p->gain, d->h[population][i]);
-}
-
-static cudaLaunchConfig_t launch_of_threads(uint64_t threads) {
-    return launch_of((threads + LANES - 1) / LANES);
 }
 
 status_t cuda_require(uint64_t bytes, const char *what) {
@@ -130,6 +127,8 @@ static void destroy(backend_state_t *state) {
     cudaFree(d->table);
     cudaFree(d->saturated);
     cudaFree(state->on_device);
+    cudaFree(state->x);
+    cudaFree(state->y);
     free(state);
 }
 
@@ -212,6 +211,6 @@ static status_t saturated(backend_state_t *state, uint64_t *count) {
 }
 
 extern "C" const backend_t backend_cuda = {
-    "cuda",    available, memory_free, footprint, create,    destroy,
-    put_state, get_state, get_rate,    cuda_step, saturated, cuda_edges,
+    "cuda",    available, memory_free, footprint, create,     destroy,    put_state,
+    get_state, get_rate,  cuda_step,   saturated, cuda_edges, cuda_apply, CUDA_DENSE,
 };

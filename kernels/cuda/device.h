@@ -36,6 +36,7 @@ struct backend_state {
     device_t device;     /* the host's copy */
     device_t *on_device; /* the device's copy of it */
     uint32_t current;    /* the image that holds the present rates */
+    double *x, *y;       /* [neurons] on the device; NULL before the first apply */
 };
 
 /* Runs a call of the CUDA runtime; a failure says which call and why. */
@@ -62,6 +63,7 @@ status_t cuda_build(backend_state_t *state, connectivity_t *connectivity);
 status_t cuda_step(backend_state_t *state, uint64_t first_step, uint32_t count);
 status_t cuda_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
                     uint64_t *indptr, uint32_t *sources, int32_t *codes);
+status_t cuda_apply(backend_state_t *state, uint32_t vectors, const double *x, double *y);
 
 /* A launch of `warps` warps on the default stream. */
 static inline cudaLaunchConfig_t launch_of(uint64_t warps) {
@@ -69,6 +71,9 @@ static inline cudaLaunchConfig_t launch_of(uint64_t warps) {
     config.gridDim = dim3((uint32_t)((warps + BLOCK_WARPS - 1) / BLOCK_WARPS));
     config.blockDim = dim3(BLOCK_THREADS);
     return config;
+}
+static inline cudaLaunchConfig_t launch_of_threads(uint64_t threads) {
+    return launch_of((threads + LANES - 1) / LANES);
 }
 
 static inline __device__ uint32_t lane_index() {

@@ -1,0 +1,57 @@
+/* A vector as two vectors of integers, so that J x is summed by the step's own exact integer sums.
+ * With 2^exponent above every |x| of a source population, and B bits,
+ *   x = (high + low 2^-B) 2^(exponent - B + 1),   |high|, |low| <= 2^(B-1) integers,
+ * to within 2^(exponent - 2B). Every scaling is by a power of two: the same bits on every device.
+ */
+#ifndef BRISC_LIMBS_H
+#define BRISC_LIMBS_H
+
+#include "kernels/network.h"
+#include "kernels/status.h"
+
+enum { LIMBS = 2 }; /* 0: high, 1: low */
+
+typedef struct {
+    int32_t exponent[POPULATIONS_MAX];
+    int32_t bits; /* B */
+} limbs_t;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* B of a network: rate_bits, or as many fewer as keep the sum of any target's inputs of one
+ * pathway, all of the largest code and limb, below 2^63. */
+int32_t limbs_bits(const network_t *net);
+/* The limbs of one vector x[neurons], populations in order; STATUS_FAILED where x is not finite. */
+status_t limbs_choose(const network_t *net, const double *x, limbs_t *limbs);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* x 2^e, |e| <= 2044, in two factors that double can hold. */
+HD double limbs_scaled(double x, int32_t e) {
+    int32_t part[2] = {e / 2, e - e / 2};
+    for (int k = 0; k < 2; k++) {
+        uint64_t word = (uint64_t)(1023 + part[k]) << 52;
+        double factor;
+        memcpy(&factor, &word, sizeof factor);
+        x *= factor;
+    }
+    return x;
+}
+
+HD int32_t limb_code(const limbs_t *limbs, uint32_t population, int limb, double x) {
+    double scaled = limbs_scaled(x, limbs->bits - 1 - limbs->exponent[population]);
+    double high = rint(scaled);
+    return (int32_t)(limb == 0 ? high : rint(limbs_scaled(scaled - high, limbs->bits)));
+}
+
+/* What the integer sum of weight codes times one limb adds to J x; `scale`: the weight codes'. */
+HD double limb_value(const limbs_t *limbs, uint32_t source, int limb, int64_t sum, float scale) {
+    int32_t e = limbs->exponent[source] - limbs->bits + 1 - limb * limbs->bits;
+    return limbs_scaled((double)sum * (double)scale, e);
+}
+
+#endif

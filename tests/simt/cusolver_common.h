@@ -1,0 +1,4 @@
+/* The emulation has no cuSOLVER. */
+#pragma once
+
+#define CUSOLVER_VERSION 0
