@@ -1,0 +1,42 @@
+/* Leading eigenvalues of a large real matrix by the implicitly restarted Arnoldi method (Lehoucq,
+ * Sorensen, Yang, ARPACK Users' Guide, SIAM 1998). One call at a time: ARPACK keeps static state.
+ */
+#ifndef BRISC_ARNOLDI_H
+#define BRISC_ARNOLDI_H
+
+#include <stdbool.h>
+
+#include "host/spectrum/operator.h"
+
+typedef enum {
+    LEADING_GROWTH, /* largest |1 - delta + delta lambda|, the growth over a step */
+    LEADING_REAL,   /* largest Re lambda */
+    LEADING_MODULUS /* largest |lambda| */
+} leading_t;
+
+typedef struct {
+    uint32_t wanted; /* eigenvalues, both of a conjugate pair; 1 <= wanted <= n - 2 */
+    leading_t by;
+    double delta;          /* dt/tau, in (0, 1]; LEADING_GROWTH only */
+    uint32_t basis;        /* vectors kept, wanted + 2 <= basis <= n; 0: max(200, 4 wanted + 20) */
+    double tolerance;      /* largest residual of a converged entry: relative to |lambda|, for
+                              LEADING_GROWTH to max(1, |lambda|) */
+    const double *start;   /* [n], or NULL for a fixed pseudo-random vector */
+    uint32_t restarts_max; /* after the first full basis; 0: 100 */
+} arnoldi_options_t;
+
+/* Entries, best first; an entry with im > 0 stands for the pair of conjugates. Together they hold
+ * `wanted` eigenvalues, or one more where the last is of a pair. */
+typedef struct {
+    uint32_t count;
+    double *re, *im;   /* [count]; im >= 0 */
+    double *residual;  /* [count] |A v - lambda v|, |v| = 1, measured by products of its own */
+    bool *converged;   /* [count] false: a Ritz value, as near as its residual tells */
+    double *vectors;   /* [count][2][n]: real and imaginary part of v */
+    uint32_t products; /* with A, in all */
+} eigenpairs_t;
+
+status_t arnoldi(const operator_t *op, const arnoldi_options_t *options, eigenpairs_t *pairs);
+void eigenpairs_destroy(eigenpairs_t *pairs);
+
+#endif
