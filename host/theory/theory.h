@@ -95,5 +95,14 @@ typedef struct {
 status_t theory_groups(const config_t *config, const network_plan_t *plan, const theory_t *theory,
                        const eigenmode_t *modes, size_t n, const size_t *group_of, size_t groups,
                        theory_group_t *group);
+/* Fraction of the bulk's eigenvalues with |lambda| <= radius[n] (in any order), many neurons and
+ * independent entries: variance is M_ab, size N_a, gain2 <phi'^2> of each population. It is 1 from
+ * R = sqrt(rho(M diag(gain2))) on; its value at 0 is the share of eigenvalues that zero blocks keep
+ * there, to what lies within 1e-6 R. Accurate to 1e-6 or better. STATUS_FAILED where a variance is
+ * negative or not finite, or where it did not converge. */
+status_t radial_distribution(uint32_t populations,
+                             const double variance[POPULATIONS_MAX][POPULATIONS_MAX],
+                             const double *size, const double *gain2, size_t n,
+                             const double *radius, double *fraction);
 
 #endif

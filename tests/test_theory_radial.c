@@ -1,0 +1,200 @@
+/* Radial distribution of the bulk: closed forms, invariances, sampled matrices. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <lapacke.h>
+#include <stdlib.h>
+
+#include "host/theory/theory.h"
+
+enum { P = POPULATIONS_MAX, RADII = 9 };
+
+/* Shares of R, in no order; rounding and the solver's 1e-12, over a share's slope of order one. */
+static const double SHARE[RADII] = {0.5, 1e-3, 0.9, 0.05, 0.999999, 0.2, 0.7, 0.0, 1.0};
+static const double TOLERANCE = 1e-10;
+static const double ONES[P] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+static void radial(uint32_t n, double m[P][P], const double *size, const double *gain2, double edge,
+                   double fraction[RADII]) {
+    double radius[RADII];
+    for (int i = 0; i < RADII; i++)
+        radius[i] = edge * SHARE[i];
+    assert_int_equal(radial_distribution(n, m, size, gain2, RADII, radius, fraction), STATUS_OK);
+}
+
+/* Equal sums of rows and of columns of V: the circular law, whatever the populations. */
+static void circular_law(void **state) {
+    (void)state;
+    double one[P][P] = {{0.49}}, f[3][RADII], gain2[P] = {4.0};
+    double alike[P][P] = {{0.3, 0.1}, {0.3, 0.1}};                       /* V_ij all equal, 3:1 */
+    double cyclic[P][P] = {{0.7, 0, 0.3}, {0.3, 0.7, 0}, {0, 0.3, 0.7}}; /* equal sizes */
+    double size[P] = {300, 100}, equal[P] = {50, 50, 50};
+    radial(1, one, size, gain2, 1.4, f[0]); /* R = sqrt(0.49 4) */
+    radial(2, alike, size, ONES, sqrt(0.4), f[1]);
+    radial(3, cyclic, equal, ONES, 1.0, f[2]);
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < RADII; i++)
+            assert_true(fabs(f[k][i] - SHARE[i] * SHARE[i]) < TOLERANCE);
+    double beyond[2] = {-0.1, 7.0};
+    assert_int_equal(radial_distribution(1, one, size, ONES, 2, beyond, f[0]), STATUS_OK);
+    assert_true(f[0][0] == 0.0 && f[0][1] == 1.0);
+}
+
+/* V_ij = x_i y_j: u = x U, v = y W, and t = U W is the root of
+ * sum_b N_b x_b y_b/(s^2 + x_b y_b t) = 1; with x = 1, Rajan & Abbott, PRL 97, 188104 (2006). */
+static void rank_one(void **state) {
+    (void)state;
+    const double x[2][3] = {{1, 1, 1}, {0.2, 3.0, 1.1}}, y[3] = {0.01, 0.0004, 0.05};
+    const double size[P] = {400, 90, 10};
+    for (int k = 0; k < 2; k++) {
+        double m[P][P] = {{0}}, gain2[P], edge = 0.0, f[RADII];
+        for (int b = 0; b < 3; b++) {
+            gain2[b] = 0.5 + b;
+            edge += size[b] * x[k][b] * y[b] * gain2[b];
+            for (int a = 0; a < 3; a++)
+                m[a][b] = x[k][a] * y[b] * size[b];
+        }
+        radial(3, m, size, gain2, sqrt(edge), f);
+        for (int i = 0; i < RADII; i++) {
+            double s2 = SHARE[i] * SHARE[i] * edge, low = 0.0, high = 500.0, expected = 0.0;
+            for (int step = 0; step < 100; step++) {
+                double t = 0.5 * (low + high), sum = 0.0;
+                for (int b = 0; b < 3; b++) {
+                    double xy = x[k][b] * y[b] * gain2[b];
+                    sum += size[b] * xy / (s2 + xy * t);
+                }
+                *(sum > 1.0 ? &low : &high) = t;
+            }
+            for (int b = 0; b < 3; b++)
+                expected += size[b] / 500.0 * s2 / (s2 + x[k][b] * y[b] * gain2[b] * low);
+            assert_true(fabs(f[i] - expected) < TOLERANCE);
+        }
+    }
+}
+
+/* Two populations without connections within, N_1 = 3 N_2: the lambda^2 are those of a product of
+ * two rectangular matrices. With f_a = s^2 d_a: N_1 (1 - f_1) = N_2 (1 - f_2), f_1 f_2 = (s/R)^4.
+ * N_1 - N_2 eigenvalues are 0. */
+static void two_sided(void **state) {
+    (void)state;
+    double m[P][P] = {{0, 0.3}, {5, 0}}, size[P] = {600, 200}, f[RADII];
+    radial(2, m, size, ONES, pow(1.5, 0.25), f);
+    for (int i = 0; i < RADII; i++) {
+        double f2 = -1.0 + sqrt(1.0 + 3.0 * pow(SHARE[i], 4.0)), f1 = 1.0 - (1.0 - f2) / 3.0;
+        assert_true(fabs(f[i] - (0.75 * f1 + 0.25 * f2)) < TOLERANCE);
+    }
+    assert_true(fabs(f[7] - 0.5) < TOLERANCE);
+}
+
+/* Connections one way only couple no disks: each class has its own, one without variance lies at 0.
+ */
+static void reducible(void **state) {
+    (void)state;
+    double m[P][P] = {{0}}, pair[P][P] = {{0.2, 1.5}, {0.4, 0.1}}, size[P] = {100, 300, 400, 200};
+    double pair_size[P] = {300, 200}, f[RADII], alone[RADII];
+    m[0][0] = 4.0;
+    for (int i = 0; i < 4; i++) /* populations 1 and 3 are the pair; 2 only receives */
+        m[i / 2 ? 3 : 1][i % 2 ? 3 : 1] = pair[i / 2][i % 2];
+    m[0][1] = m[0][3] = m[2][0] = m[2][3] = 7.0;
+    radial(4, m, size, ONES, 2.0, f);
+    radial(2, pair, pair_size, ONES, 2.0, alone);
+    for (int i = 0; i < RADII; i++)
+        assert_true(fabs(f[i] - (0.1 * SHARE[i] * SHARE[i] + 0.5 * alone[i] + 0.4)) < TOLERANCE);
+    assert_true(alone[1] < 0.1 && alone[0] == 1.0); /* its disk is the smaller one */
+}
+
+/* Populations cut into parts that do not differ: the same distribution. */
+static void parts_of_one_population(void **state) {
+    (void)state;
+    double whole[P][P] = {{0.1, 2.0, 0.01}, {1.3, 0, 0.4}, {0.002, 5.0, 0.03}}, cut[P][P];
+    const double size[P] = {700, 40, 200}, share[8] = {0.5, 0.2, 0.3, 0.9, 0.1, 0.4, 0.4, 0.2};
+    const int part_of[8] = {0, 0, 0, 1, 1, 2, 2, 2};
+    double sizes[P], f[RADII], parts[RADII];
+    for (int a = 0; a < 8; a++) {
+        sizes[a] = share[a] * size[part_of[a]];
+        for (int b = 0; b < 8; b++)
+            cut[a][b] = whole[part_of[a]][part_of[b]] * share[b];
+    }
+    radial(3, whole, size, ONES, 1.7, f);
+    radial(8, cut, sizes, ONES, 1.7, parts);
+    for (int i = 0; i < RADII; i++)
+        assert_true(fabs(f[i] - parts[i]) < TOLERANCE);
+}
+
+static void impossible_variance(void **state) {
+    (void)state;
+    double m[P][P] = {{0.1, -0.2}, {0.1, 0.1}}, size[P] = {10, 10}, radius = 0.1, f;
+    assert_int_equal(radial_distribution(2, m, size, ONES, 1, &radius, &f), STATUS_FAILED);
+    assert_non_null(strstr(status_message(), "variance -0.2 from population 1 to 0"));
+}
+
+static uint64_t seed = 11;
+
+static double random_uniform(void) { /* splitmix64 */
+    uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return ((double)((z ^ (z >> 31)) >> 11) + 0.5) * 0x1p-53;
+}
+
+static int compare(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* 3 matrices of 640 + 160 neurons, pooled. Eigenvalues repel, so that their counts hardly scatter
+ * (by n^(1/4), not n^(1/2)); what is left is the soft edge: 1/sqrt(2 pi n) = 0.014 of them lie
+ * beyond R in the circular law. */
+static void sampled_matrices(void **state) {
+    (void)state;
+    enum { N = 800, E = 640, DRAWS = 3 };
+    double m[P][P] = {{0.05, 0.6}, {4.0, 0.3}}, size[P] = {E, N - E}, edge = 0.0;
+    double *matrix = malloc(sizeof *matrix * N * N), *re = malloc(sizeof *re * N);
+    double *im = malloc(sizeof *im * N), none[1];
+    double *radius = malloc(sizeof *radius * DRAWS * N);
+    double *fraction = malloc(sizeof *fraction * DRAWS * N);
+    for (int draw = 0; draw < DRAWS; draw++) {
+        for (int j = 0; j < N; j++)
+            for (int i = 0; i < N; i++)
+                matrix[j * N + i] = sqrt(m[i >= E][j >= E] / size[j >= E]) *
+                                    sqrt(-2.0 * log(random_uniform())) *
+                                    cos(2.0 * acos(-1.0) * random_uniform());
+        assert_int_equal(
+            LAPACKE_dgeev(LAPACK_COL_MAJOR, 'N', 'N', N, matrix, N, re, im, none, 1, none, 1), 0);
+        for (int i = 0; i < N; i++)
+            radius[draw * N + i] = hypot(re[i], im[i]);
+    }
+    qsort(radius, DRAWS * N, sizeof *radius, compare);
+    assert_int_equal(radial_distribution(2, m, size, ONES, DRAWS * N, radius, fraction), STATUS_OK);
+    edge = sqrt(0.175 + sqrt(0.175 * 0.175 + 2.4 - 0.015)); /* trace, determinant of M */
+    double distance = 0.0, uniform = 0.0;
+    for (int i = 0; i < DRAWS * N; i++) {
+        double sampled = (i + 0.5) / (DRAWS * N);
+        distance = fmax(distance, fabs(fraction[i] - sampled));
+        uniform = fmax(uniform, fabs(fmin(1.0, pow(radius[i] / edge, 2.0)) - sampled));
+    }
+    print_message("largest distance to the sampled distribution: %.4f; of the circular law %.4f\n",
+                  distance, uniform);
+    assert_true(distance < 0.02);
+    assert_true(uniform > 0.1);
+    free(fraction);
+    free(radius);
+    free(im);
+    free(re);
+    free(matrix);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(circular_law),
+        cmocka_unit_test(rank_one),
+        cmocka_unit_test(two_sided),
+        cmocka_unit_test(reducible),
+        cmocka_unit_test(parts_of_one_population),
+        cmocka_unit_test(impossible_variance),
+        cmocka_unit_test(sampled_matrices),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
