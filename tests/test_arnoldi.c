@@ -337,9 +337,11 @@ static void refusals(void **state) {
     m.fails_at = 21; /* of those that measure residuals */
     refused(&m, usual, "product 21");
     free(m.a);
-    operator_t wide = {INT32_MAX, NULL, dense_apply}; /* 200 vectors of it: 3.4 TB */
+    operator_t wide = {INT32_MAX, NULL, dense_apply};
+    o = usual;
+    o.basis = 26000; /* 450 TB: beyond the address space, whatever memory is promised */
     eigenpairs_t pairs;
-    assert_int_equal(arnoldi(&wide, &usual, &pairs), STATUS_FAILED);
+    assert_int_equal(arnoldi(&wide, &o, &pairs), STATUS_FAILED);
     assert_non_null(strstr(status_message(), "MB"));
 }
 

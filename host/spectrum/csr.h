@@ -1,0 +1,34 @@
+/* Sparse real matrices by rows, and their products with blocks of vectors: the same bits for any
+ * number of threads. */
+#ifndef BRISC_SPECTRUM_CSR_H
+#define BRISC_SPECTRUM_CSR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/status.h"
+
+enum {
+    BLOCK_COLUMNS = 8,    /* vectors of a block; a block is [n][BLOCK_COLUMNS] */
+    PARALLEL_LEAST = 1000 /* order from which threads are worth their start */
+};
+
+typedef struct {
+    size_t n;
+    const uint64_t *indptr; /* [n + 1], from 0 */
+    const uint32_t *index;  /* [indptr[n]], below n */
+    const double *value;    /* [indptr[n]] */
+} csr_t;
+
+/* The transpose, to be given to csr_destroy. */
+status_t csr_transpose(const csr_t *a, csr_t *transpose);
+void csr_destroy(csr_t *a);
+
+/* Y = A X; blocks that do not overlap. */
+void csr_product(const csr_t *a, const double *x, double *y);
+/* Euclidean norms of a block's columns. */
+void block_norms(size_t n, const double *x, double norm[BLOCK_COLUMNS]);
+/* Sum of a^2 over all entries. */
+double csr_squares(const csr_t *a);
+
+#endif

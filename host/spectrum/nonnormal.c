@@ -1,0 +1,296 @@
+/* The largest singular value of exp((A - 1) t) over t, by alternating maximization: for a state,
+ * its best time t* from a sweep forward; for a time, a better state from a sweep of the adjoint
+ * back from x(t*), which is one step of power iteration. Neither lowers the growth. States go in
+ * blocks, so that one pass over the matrix serves all of them. */
+#include "host/spectrum/nonnormal.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/spectrum/operator.h"
+
+enum { COLUMNS = BLOCK_COLUMNS, RANDOM_LEAST = 2, PARTS = 16, DEGREE_MAX = 80 };
+enum { NORM_ROUNDS = 6, WARM_ROUNDS = 3, ROUNDS_MAX = 100 };
+static const double SERIES_TOLERANCE = 1e-9; /* of a step: a hundredth of TIE over 1000 steps */
+static const double GROWTH_TOLERANCE = 1e-4; /* relative, over a round */
+static const double TIE = 1e-6;              /* growths this near are equal: the earlier counts */
+/* |A| h of a step of length h. The series' terms fall off beyond degree 8 at the latest, and they
+ * cancel to at worst e^16 = 1e7 roundings. Longer steps need fewer products, but coarser parts. */
+static const double STEP_NORM = 8.0;
+
+typedef struct {
+    const csr_t *forward, *adjoint;
+    double decay;                        /* 1 + max(0, alpha): of exp((A - decay) t) */
+    double horizon, length;              /* T and the step, in tau */
+    double *x0, *x, *peak, *term, *next; /* blocks */
+    double *part;                        /* [PARTS] blocks */
+    double growth[COLUMNS], time[COLUMNS];
+} sweep_t;
+
+/* part[p] = exp((A - decay) tau (p + 1)/parts) x, tau for each column: Taylor's series of exp(A t),
+ * ended as by Al-Mohy, Higham, SIAM J. Sci. Comput. 33:488 (2011), where two terms are small. */
+static status_t step(sweep_t *w, const csr_t *a, const double tau[COLUMNS], int parts) {
+    size_t n = a->n, size = n * COLUMNS;
+    double last[COLUMNS], norm[COLUMNS], sum[COLUMNS];
+    memcpy(w->term, w->x, size * sizeof *w->x);
+    for (int p = 0; p < parts; p++)
+        memcpy(w->part + (size_t)p * size, w->x, size * sizeof *w->x);
+    block_norms(n, w->term, last);
+    bool done = false;
+    for (int k = 1; k <= DEGREE_MAX && !done; k++) {
+        double share[PARTS];
+        for (int p = 0; p < parts; p++)
+            share[p] = pow((p + 1.0) / parts, k);
+        csr_product(a, w->term, w->next);
+#pragma omp parallel for schedule(static) if (n >= PARALLEL_LEAST)
+        for (size_t i = 0; i < n; i++) {
+            double *term = w->term + i * COLUMNS;
+            for (int c = 0; c < COLUMNS; c++)
+                term[c] = w->next[i * COLUMNS + c] * tau[c] / k;
+            for (int p = 0; p < parts; p++)
+                for (int c = 0; c < COLUMNS; c++)
+                    w->part[(size_t)p * size + i * COLUMNS + c] += share[p] * term[c];
+        }
+        block_norms(n, w->term, norm);
+        block_norms(n, w->part + (size_t)(parts - 1) * size, sum);
+        done = true;
+        for (int c = 0; c < COLUMNS; c++) {
+            done = done && isfinite(sum[c]) && last[c] + norm[c] <= SERIES_TOLERANCE * sum[c];
+            last[c] = norm[c];
+        }
+    }
+    if (!done)
+        FAIL(
+            STATUS_FAILED,
+            "transient growth: the series of exp(A t) did not converge in %d terms, or exceeds all "
+            "numbers; look for an alpha far below the largest Re lambda - 1",
+            DEGREE_MAX);
+    for (int p = 0; p < parts; p++) {
+        double factor[COLUMNS];
+        for (int c = 0; c < COLUMNS; c++)
+            factor[c] = exp(-w->decay * tau[c] * (p + 1.0) / parts);
+        for (size_t i = 0; i < size; i++)
+            w->part[(size_t)p * size + i] *= factor[i % COLUMNS];
+    }
+    return STATUS_OK;
+}
+
+/* x becomes exp((A - decay) time) x, a time for each column. */
+static status_t propagate(sweep_t *w, const csr_t *a, const double time[COLUMNS]) {
+    double remaining[COLUMNS], tau[COLUMNS];
+    memcpy(remaining, time, sizeof remaining);
+    for (;;) {
+        double longest = 0.0;
+        for (int c = 0; c < COLUMNS; c++) {
+            tau[c] = fmin(w->length, remaining[c]);
+            remaining[c] -= tau[c];
+            longest = fmax(longest, tau[c]);
+        }
+        if (longest == 0.0)
+            return STATUS_OK;
+        TRY(step(w, a, tau, 1));
+        memcpy(w->x, w->part, a->n * COLUMNS * sizeof *w->x);
+    }
+}
+
+/* Columns to norm 1; one that has become zero stays. */
+static void normalize(size_t n, double *x) {
+    double norm[COLUMNS];
+    block_norms(n, x, norm);
+    for (size_t i = 0; i < n * COLUMNS; i++)
+        if (norm[i % COLUMNS] > 0.0)
+            x[i] /= norm[i % COLUMNS];
+}
+
+/* From x0: growth, time and state (peak) of each column's largest norm over 0 <= t <= horizon. */
+static status_t forward(sweep_t *w) {
+    size_t n = w->forward->n, size = n * COLUMNS;
+    double tau[COLUMNS], norm[COLUMNS];
+    memcpy(w->x, w->x0, size * sizeof *w->x);
+    memcpy(w->peak, w->x0, size * sizeof *w->x);
+    for (int c = 0; c < COLUMNS; c++) {
+        tau[c] = w->length;
+        w->growth[c] = 1.0;
+        w->time[c] = 0.0;
+    }
+    long steps = lround(w->horizon / w->length);
+    for (long s = 0; s < steps; s++) {
+        TRY(step(w, w->forward, tau, PARTS));
+        for (int p = 0; p < PARTS; p++) {
+            const double *x = w->part + (size_t)p * size;
+            block_norms(n, x, norm);
+            for (int c = 0; c < COLUMNS; c++) {
+                if (norm[c] <= w->growth[c] * (1.0 + TIE))
+                    continue;
+                w->growth[c] = norm[c];
+                w->time[c] = w->length * ((double)s + (p + 1.0) / PARTS);
+                for (size_t i = 0; i < n; i++)
+                    w->peak[i * COLUMNS + c] = x[i * COLUMNS + c];
+            }
+        }
+        memcpy(w->x, w->part + (PARTS - 1) * size, size * sizeof *w->x);
+    }
+    return STATUS_OK;
+}
+
+static int best_column(const sweep_t *w) {
+    int best = 0;
+    for (int c = 1; c < COLUMNS; c++)
+        if (w->growth[c] > w->growth[best])
+            best = c;
+    return best;
+}
+
+/* Climbs from the columns of x0. First some rounds at fixed times, because a state that only decays
+ * would be left at t* = 0, where every state has growth 1. */
+static status_t climb(sweep_t *w) {
+    static const double warm[COLUMNS] = {1.0, 2.0, 0.5, 4.0, 1.5, 3.0, 0.7, 0.3}; /* tau */
+    size_t n = w->forward->n, bytes = n * COLUMNS * sizeof *w->x;
+    normalize(n, w->x0);
+    memcpy(w->x, w->x0, bytes);
+    for (int round = 0; round < WARM_ROUNDS; round++) {
+        TRY(propagate(w, w->forward, warm));
+        normalize(n, w->x);
+        TRY(propagate(w, w->adjoint, warm));
+        normalize(n, w->x);
+    }
+    memcpy(w->x0, w->x, bytes);
+    double before = 0.0;
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        TRY(forward(w));
+        double now = w->growth[best_column(w)];
+        if (now - before <= GROWTH_TOLERANCE * now)
+            return STATUS_OK;
+        before = now;
+        memcpy(w->x, w->peak, bytes);
+        normalize(n, w->x);
+        TRY(propagate(w, w->adjoint, w->time));
+        normalize(n, w->x);
+        memcpy(w->x0, w->x, bytes);
+    }
+    return forward(w); /* of the last x0 */
+}
+
+/* Growth and time of a column between the parts of a step: the parts of a finer one around t*, then
+ * the vertex of a parabola through the highest and its neighbours. */
+static status_t refine(sweep_t *w, int column) {
+    size_t n = w->forward->n, size = n * COLUMNS;
+    double spacing = w->length / PARTS, at[COLUMNS] = {0};
+    double tau[COLUMNS] = {0}, height[PARTS + 1], norm[COLUMNS];
+    if (w->time[column] == 0.0)
+        return STATUS_OK;
+    memcpy(w->x, w->x0, size * sizeof *w->x);
+    at[column] = w->time[column] - spacing;
+    TRY(propagate(w, w->forward, at));
+    block_norms(n, w->x, norm);
+    height[0] = norm[column];
+    tau[column] = fmin(2.0 * spacing, w->horizon - at[column]);
+    TRY(step(w, w->forward, tau, PARTS));
+    int top = 0;
+    for (int p = 1; p <= PARTS; p++) {
+        block_norms(n, w->part + (size_t)(p - 1) * size, norm);
+        height[p] = norm[column];
+        if (height[p] > height[top])
+            top = p;
+    }
+    double offset = 0.0, rise = 0.0;
+    if (top > 0 && top < PARTS) {
+        double slope = 0.5 * (height[top + 1] - height[top - 1]);
+        double bend = height[top + 1] - 2.0 * height[top] + height[top - 1];
+        offset = bend < 0.0 ? -slope / bend : 0.0;
+        rise = bend < 0.0 ? -0.5 * slope * slope / bend : 0.0;
+    }
+    if (height[top] + rise > w->growth[column]) {
+        w->growth[column] = height[top] + rise;
+        w->time[column] = at[column] + tau[column] / PARTS * (top + offset);
+    }
+    return STATUS_OK;
+}
+
+/* |A|_2 from below, by power iteration on A^T A. */
+static double matrix_norm(sweep_t *w) {
+    size_t n = w->forward->n;
+    double norm[COLUMNS], largest = 0.0;
+    for (size_t i = 0; i < n * COLUMNS; i++)
+        w->x[i] = start_element(1, i);
+    for (int round = 0; round < NORM_ROUNDS; round++) {
+        normalize(n, w->x);
+        csr_product(w->forward, w->x, w->next);
+        block_norms(n, w->next, norm);
+        for (int c = 0; c < COLUMNS; c++)
+            largest = fmax(largest, norm[c]);
+        csr_product(w->adjoint, w->next, w->x);
+    }
+    return largest;
+}
+
+static status_t maximize(sweep_t *w, const nonnormality_options_t *options,
+                         nonnormality_t *result) {
+    size_t n = w->forward->n;
+    double norms[COLUMNS], longest = fmin(1.0, STEP_NORM / matrix_norm(w));
+    w->decay = 1.0 + fmax(0.0, options->alpha);
+    w->horizon = fmin(fmax(3.0 / fabs(options->alpha), 10.0), 50.0);
+    w->length = w->horizon / ceil(w->horizon / longest);
+    result->growth = 1.0;
+    result->time = 0.0;
+    size_t blocks = (options->n_starts + RANDOM_LEAST + COLUMNS - 1) / COLUMNS;
+    for (size_t b = 0; b < blocks; b++) {
+        for (size_t i = 0; i < n; i++)
+            for (size_t c = 0; c < COLUMNS; c++) {
+                size_t s = b * COLUMNS + c;
+                w->x0[i * COLUMNS + c] =
+                    s < options->n_starts ? options->starts[s * n + i] : start_element(2 + s, i);
+            }
+        block_norms(n, w->x0, norms);
+        for (int c = 0; c < COLUMNS; c++)
+            if (!(norms[c] > 0.0) || !isfinite(norms[c]))
+                FAIL(STATUS_FAILED, "transient growth: start %zu is zero or not finite",
+                     b * COLUMNS + (size_t)c);
+        TRY(climb(w));
+        int column = best_column(w);
+        TRY(refine(w, column));
+        if (b > 0 && w->growth[column] <= result->growth)
+            continue;
+        result->growth = w->growth[column];
+        result->time = w->time[column];
+        for (size_t i = 0; i < n && result->x0; i++)
+            result->x0[i] = w->x0[i * COLUMNS + (size_t)column];
+    }
+    return STATUS_OK;
+}
+
+status_t nonnormality(const csr_t *a, const nonnormality_options_t *options,
+                      nonnormality_t *result) {
+    double squares = csr_squares(a), *x0 = result->x0;
+    if (a->n == 0 || !isfinite(squares) || !isfinite(options->alpha))
+        FAIL(STATUS_FAILED,
+             "transient growth: order %zu, |A|_F^2 = %g, alpha = %g must be above 0 and finite; "
+             "look for infinite or undefined weights or gains",
+             a->n, squares, options->alpha);
+    *result = (nonnormality_t){.x0 = x0};
+    double excess = squares - options->spectral_squares;
+    result->henrici = excess < 0.0 ? 0.0 : sqrt(excess); /* NAN stays */
+    result->henrici_relative = squares > 0.0 ? result->henrici / sqrt(squares) : result->henrici;
+
+    csr_t transpose;
+    TRY(csr_transpose(a, &transpose));
+    sweep_t w = {.forward = a, .adjoint = &transpose};
+    size_t size = a->n * COLUMNS;
+    double *blocks = malloc((5 + PARTS) * size * sizeof *blocks);
+    status_t status = STATUS_OK;
+    if (blocks) {
+        double **place[] = {&w.x0, &w.x, &w.peak, &w.term, &w.next, &w.part};
+        for (size_t k = 0; k < 6; k++)
+            *place[k] = blocks + k * size;
+        status = maximize(&w, options, result);
+    } else {
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                             "transient growth: no memory for %d vectors of order %zu (%.1f MB)",
+                             (5 + PARTS) * COLUMNS, a->n, (double)((5 + PARTS) * size) * 8e-6);
+    }
+    free(blocks);
+    csr_destroy(&transpose);
+    return status;
+}
