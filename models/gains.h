@@ -90,4 +90,24 @@ static inline double gain_slope64(gain_t g, double h) {
     }
 }
 
+/* dphi/dh where the rate is r: what a stored rate says of the slope. Rates on a kink or at a bound
+ * have slope 0. */
+static inline double gain_slope_of_rate(gain_t g, double r) {
+    double slope = (double)g.slope, max = (double)g.max, e = (double)g.exponent;
+    switch (g.kind) {
+    case GAIN_TANH:
+        return slope * (1.0 - r / max * (r / max));
+    case GAIN_LINEAR:
+        return slope;
+    case GAIN_CLIPPED_LINEAR:
+        return r > (double)g.min && r < max ? slope : 0.0;
+    case GAIN_THRESHOLD_LINEAR:
+        return r > 0.0 ? slope : 0.0;
+    case GAIN_THRESHOLD_POWER:
+        return r > 0.0 ? slope * e * pow(r / slope, (e - 1.0) / e) : 0.0;
+    default:
+        return slope * r * (1.0 - r / max);
+    }
+}
+
 #endif

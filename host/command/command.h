@@ -10,6 +10,8 @@
 #include "host/pathway.h"
 #include "kernels/backend.h"
 
+enum { OUTPUT_SIZE = 4096 };
+
 typedef struct {
     const char *input;   /* CONFIG or FILE */
     const char *output;  /* -o */
@@ -18,8 +20,10 @@ typedef struct {
     const char **set; /* --set, in order */
     size_t n_set;
     double onset_ms; /* --onset; negative: as the file says */
+    double at_ms;    /* --at; negative: not given */
     int threads, simd;
-    bool json, quiet, force;
+    int leading, vectors, by; /* --leading, 0: not given; --vectors; --by, leading_t */
+    bool json, quiet, force, full, weights, exact, single;
     char *command_line;
 } options_t;
 
@@ -40,6 +44,7 @@ void options_destroy(options_t *options);
 status_t command_predict(const options_t *options);
 status_t command_plan(const options_t *options);
 status_t command_run(const options_t *options);
+status_t command_spectrum(const options_t *options);
 status_t command_analyze(const options_t *options);
 status_t command_export(const options_t *options);
 status_t command_describe(const options_t *options);
@@ -49,6 +54,10 @@ status_t command_selftest(const options_t *options);
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
 /* STATUS_FAILED where the device has less memory free than the network needs. */
 status_t command_memory_check(const network_plan_t *plan, const backend_t *backend);
+/* The output's name: -o, or for configs/wave.yaml wave<suffix>.h5, here. */
+
+status_t command_default_output(const options_t *options, const char *suffix,
+                                char path[OUTPUT_SIZE]);
 /* STATUS_USAGE where options->output cannot be written, or is there without --force: known before
  * the network is built. */
 status_t command_output_check(const options_t *options);

@@ -15,6 +15,9 @@ static const command_t commands[] = {
      command_plan},
     {"run", "CONFIG [-o FILE.h5]",
      "build, simulate, store, name the regime, compare with prediction", "ofi", command_run},
+    {"spectrum", "CONFIG|FILE.h5 [-o FILE.h5]",
+     "measure the eigenvalues, match outliers to predicted modes, compare the bulk", "ofiFLBVwaeS",
+     command_spectrum},
     {"analyze", "FILE.h5", "order parameters and regime of stored or measured (time, y, x) data",
      "vn", command_analyze},
     {"export", "CONFIG -o FILE", "the network as CSR in HDF5, or as SONATA edges", "ofmi",
@@ -36,6 +39,26 @@ static const struct {
     {{"variable", required_argument, NULL, 'v'}, "NAME", "which (time, y, x) variable", false},
     {{"onset", required_argument, NULL, 'n'}, "MS", "leave out what comes before", false},
     {{"format", required_argument, NULL, 'm'}, "NAME", NULL, false},
+    {{"full", no_argument, NULL, 'F'},
+     NULL,
+     "every eigenvalue (default up to 6000 neurons)",
+     false},
+    {{"leading", required_argument, NULL, 'L'}, "N", "only the N that lead (default 12)", false},
+    {{"by", required_argument, NULL, 'B'},
+     "NAME",
+     "lead by growth (default), real part or modulus",
+     false},
+    {{"vectors", required_argument, NULL, 'V'},
+     "N",
+     "store N leading eigenvectors (default 6)",
+     false},
+    {{"weights", no_argument, NULL, 'w'},
+     NULL,
+     "of J itself, not of J phi' at the fixed point",
+     false},
+    {{"at", required_argument, NULL, 'a'}, "MS", "of J phi' at a run's stored state", false},
+    {{"exact", no_argument, NULL, 'e'}, NULL, "compare the symbol with its aliased block", false},
+    {{"single", no_argument, NULL, 'S'}, NULL, "float32, where the solver has it (GPU)", false},
     {{"simd", required_argument, NULL, 'i'},
      "NAME",
      "cpu instruction set: best, portable, avx2, avx512 (same bits)",
@@ -111,6 +134,24 @@ static status_t parse_simd(const char *text, int *simd) {
     FAIL(STATUS_USAGE, "--simd: found \"%s\", expected best, portable, avx2 or avx512", text);
 }
 
+static status_t parse_by(const char *text, int *by) {
+    static const char *const names[] = {"growth", "real", "modulus"}; /* leading_t */
+    for (int k = 0; k < 3; k++)
+        if (strcmp(text, names[k]) == 0) {
+            *by = k;
+            return STATUS_OK;
+        }
+    FAIL(STATUS_USAGE, "--by: found \"%s\", expected growth, real or modulus", text);
+}
+
+static status_t parse_ms(const char *name, const char *text, double *ms) {
+    char *end;
+    *ms = strtod(text, &end);
+    if (*text == 0 || *end != 0 || !(*ms >= 0.0))
+        FAIL(STATUS_USAGE, "--%s: found \"%s\", expected a time >= 0 in ms", name, text);
+    return STATUS_OK;
+}
+
 static char *join(int argc, char **argv) {
     size_t size = sizeof "brisc";
     for (int k = 1; k < argc; k++)
@@ -125,7 +166,6 @@ static char *join(int argc, char **argv) {
 }
 
 static status_t parse_one(int letter, const char *value, options_t *options, bool *only_help) {
-    char *end;
     switch (letter) {
     case 'o':
         options->output = value;
@@ -137,9 +177,26 @@ static status_t parse_one(int letter, const char *value, options_t *options, boo
         options->variable = value;
         return STATUS_OK;
     case 'n':
-        options->onset_ms = strtod(value, &end);
-        if (*value == 0 || *end != 0 || !(options->onset_ms >= 0.0))
-            FAIL(STATUS_USAGE, "--onset: found \"%s\", expected a time >= 0 in ms", value);
+        return parse_ms("onset", value, &options->onset_ms);
+    case 'a':
+        return parse_ms("at", value, &options->at_ms);
+    case 'F':
+        options->full = true;
+        return STATUS_OK;
+    case 'L':
+        return parse_int("leading", value, 1, 1000000, &options->leading);
+    case 'B':
+        return parse_by(value, &options->by);
+    case 'V':
+        return parse_int("vectors", value, 0, 1000000, &options->vectors);
+    case 'w':
+        options->weights = true;
+        return STATUS_OK;
+    case 'e':
+        options->exact = true;
+        return STATUS_OK;
+    case 'S':
+        options->single = true;
         return STATUS_OK;
     case 'm':
         options->format = value;
@@ -179,7 +236,8 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
                        bool *only_help) {
     memset(options, 0, sizeof *options);
     options->backend = "auto";
-    options->onset_ms = -1.0;
+    options->onset_ms = options->at_ms = -1.0;
+    options->vectors = 6;
     options->set = calloc((size_t)argc, sizeof *options->set);
     options->command_line = join(argc, argv);
     if (!options->set || !options->command_line)
@@ -213,6 +271,10 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
     if (optind < argc)
         FAIL(STATUS_USAGE, "%s: one argument too many; usage: brisc %s %s", argv[optind],
              command->name, command->arguments);
+    if (options->full && options->leading > 0)
+        FAIL(STATUS_USAGE, "--full and --leading exclude each other");
+    if (options->weights && options->at_ms >= 0.0)
+        FAIL(STATUS_USAGE, "--weights is of J itself, --at of J phi' at a state: give one of them");
     if (command->arguments[0] && !options->input)
         FAIL(STATUS_USAGE, "which file? usage: brisc %s %s", command->name, command->arguments);
     if (!command->arguments[0] && options->input)

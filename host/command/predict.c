@@ -18,6 +18,20 @@ backend_options_t command_backend_options(const options_t *options) {
     return (backend_options_t){.threads = options->threads, .simd = options->simd};
 }
 
+status_t command_default_output(const options_t *options, const char *suffix,
+                                char path[OUTPUT_SIZE]) {
+    const char *name = strrchr(options->input, '/');
+    name = name ? name + 1 : options->input;
+    const char *dot = strrchr(name, '.');
+    int stem = dot && dot != name ? (int)(dot - name) : (int)strlen(name);
+    int length = options->output ? snprintf(path, OUTPUT_SIZE, "%s", options->output)
+                                 : snprintf(path, OUTPUT_SIZE, "%.*s%s.h5", stem, name, suffix);
+    if (length >= OUTPUT_SIZE)
+        FAIL(STATUS_USAGE, "-o: the name of the output is longer than %d characters",
+             OUTPUT_SIZE - 1);
+    return STATUS_OK;
+}
+
 status_t command_output_check(const options_t *options) {
     const char *path = options->output, *slash = strrchr(path, '/');
     char folder[4096] = ".";

@@ -4,22 +4,23 @@
 #include <stdio.h>
 
 /* JSON has no infinity and no NaN: null stands for "none". */
-static json_t *number(double x) {
+json_t *report_number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
 static json_t *mode_json(const eigenmode_t *m) {
     return json_pack("{s:i, s:i, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "nx", m->nx, "ny",
-                     m->ny, "re", number(m->re), "im", number(m->im), "std", number(m->std),
-                     "multiplicity", m->multiplicity, "growth", number(m->growth), "wavenumber",
-                     number(m->wavenumber), "wavelength", number(m->wavelength), "frequency_hz",
-                     number(m->frequency_hz), "phase_speed", number(m->phase_speed));
+                     m->ny, "re", report_number(m->re), "im", report_number(m->im), "std",
+                     report_number(m->std), "multiplicity", m->multiplicity, "growth",
+                     report_number(m->growth), "wavenumber", report_number(m->wavenumber),
+                     "wavelength", report_number(m->wavelength), "frequency_hz",
+                     report_number(m->frequency_hz), "phase_speed", report_number(m->phase_speed));
 }
 
 static json_t *by_population(const config_t *config, const double *value) {
     json_t *object = json_object();
     for (uint32_t a = 0; a < config->populations; a++)
-        json_object_set_new(object, config->population[a].name, number(value[a]));
+        json_object_set_new(object, config->population[a].name, report_number(value[a]));
     return object;
 }
 
@@ -31,15 +32,16 @@ json_t *report_prediction_json(const config_t *config, const theory_t *theory) {
         const fixed_point_t *f = &theory->fixed_point[k];
         json_array_append_new(points,
                               json_pack("{s:o, s:o, s:b, s:b}", "h", by_population(config, f->h),
-                                        "growth", number(f->growth), "stable", f->stable,
+                                        "growth", report_number(f->growth), "stable", f->stable,
                                         "followed", k == theory->followed));
     }
-    json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "bulk_radius", number(theory->bulk_radius),
-        "bulk_radius_effective", number(theory->bulk_radius_effective), "outliers", outliers,
-        "dominant", mode_json(&theory->dominant), "fixed_points", points, "followed",
-        theory->followed_reason, "aliasing", number(theory->aliasing), "regime",
-        regime_name((regime_t)theory->regime));
+    json_t *object =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "bulk_radius",
+                  report_number(theory->bulk_radius), "bulk_radius_effective",
+                  report_number(theory->bulk_radius_effective), "outliers", outliers, "dominant",
+                  mode_json(&theory->dominant), "fixed_points", points, "followed",
+                  theory->followed_reason, "aliasing", report_number(theory->aliasing), "regime",
+                  regime_name((regime_t)theory->regime));
     if (theory->mean_field)
         json_object_set_new(object, "mean_field",
                             json_pack("{s:o, s:o, s:o}", "mean",
@@ -101,6 +103,7 @@ void report_prediction(const config_t *config, const theory_t *theory, size_t mo
 json_t *report_order_json(const order_t *order) {
     json_t *object = json_object();
     for (size_t k = 0; order_each(k); k++)
-        json_object_set_new(object, order_each(k)->name, number(order_value(order, order_each(k))));
+        json_object_set_new(object, order_each(k)->name,
+                            report_number(order_value(order, order_each(k))));
     return object;
 }

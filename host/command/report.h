@@ -6,6 +6,7 @@
 #include "host/detect/order.h"
 #include "host/theory/theory.h"
 
+json_t *report_number(double x); /* null where it is not finite */
 json_t *report_prediction_json(const config_t *config, const theory_t *theory);
 json_t *report_order_json(const order_t *order);
 /* Bulk, outliers, fixed points, regime; the first `most` outliers. */

@@ -200,20 +200,12 @@ static status_t run_all(const options_t *options, run_t *run) {
     return expectation(run);
 }
 
-/* configs/wave.yaml gives wave.h5, here. */
-static void default_output(const char *config, char path[256]) {
-    const char *name = strrchr(config, '/');
-    name = name ? name + 1 : config;
-    const char *dot = strrchr(name, '.');
-    snprintf(path, 256, "%.*s.h5", dot && dot != name ? (int)(dot - name) : 200, name);
-}
-
 status_t command_run(const options_t *given) {
     run_t run = {0};
     options_t with_output = *given, *options = &with_output;
-    char output[256];
-    default_output(given->input, output);
-    options->output = given->output ? given->output : output;
+    char output[OUTPUT_SIZE];
+    TRY(command_default_output(given, "", output));
+    options->output = output;
     TRY(command_output_check(options));
     TRY(command_network(options, &run.config, &run.plan));
     status_t status = run_all(options, &run);

@@ -28,14 +28,19 @@ static const struct {
     COLUMN(frequency_hz, false, "Hz", "predicted frequency"),
 };
 
-static status_t new_group(h5_file_t *file, const char *path) {
+status_t new_group(h5_file_t *file, const char *path) {
     if (H5Lexists(h5_id(file), path, H5P_DEFAULT) > 0)
         H5Ldelete(h5_id(file), path, H5P_DEFAULT);
     return h5_group(file, path);
 }
 
-static status_t put_modes(h5_file_t *file, const eigenmode_t *modes, size_t n) {
-    const char *const mode[1] = {"/prediction/mode"};
+status_t write_modes(h5_file_t *file, const char *group, const eigenmode_t *modes, size_t n) {
+    char axis[PATH_SIZE];
+    const char *const mode[1] = {axis};
+    TRY(h5_group(file, group));
+    if (n == 0)
+        return STATUS_OK;
+    snprintf(axis, sizeof axis, "%s/mode", group);
     size_t most = sizeof(double) > sizeof(int) ? sizeof(double) : sizeof(int);
     char *values = malloc(n * most), path[PATH_SIZE];
     if (values == NULL)
@@ -48,7 +53,7 @@ static status_t put_modes(h5_file_t *file, const eigenmode_t *modes, size_t n) {
         for (size_t i = 0; i < n; i++)
             memcpy(values + i * columns[c].bytes, (const char *)&modes[i] + columns[c].offset,
                    columns[c].bytes);
-        snprintf(path, sizeof path, "/prediction/%s", columns[c].name);
+        snprintf(path, sizeof path, "%s/%s", group, columns[c].name);
         hid_t type = columns[c].integer ? H5T_NATIVE_INT : H5T_NATIVE_DOUBLE;
         status =
             h5_variable(file, path, type, 1, mode, values, columns[c].units, columns[c].long_name);
@@ -67,9 +72,7 @@ status_t write_prediction(h5_file_t *file, const theory_t *theory) {
     TRY(h5_variable(file, "/prediction/bulk_radius_effective", H5T_NATIVE_DOUBLE, 0, NULL,
                     &theory->bulk_radius_effective, "1",
                     "radius of the bulk with the gains at the operating point"));
-    if (theory->n_outliers == 0)
-        return STATUS_OK;
-    return put_modes(file, theory->outliers, theory->n_outliers);
+    return write_modes(file, "/prediction", theory->outliers, theory->n_outliers);
 }
 
 status_t write_order(h5_file_t *file, const order_t *order, regime_t regime, const char *reason,

@@ -17,4 +17,8 @@ status_t write_prediction(h5_file_t *file, const theory_t *theory);
 status_t write_order(h5_file_t *file, const order_t *order, regime_t regime, const char *reason,
                      bool agrees);
 
+/* What the groups share: a new group in place of an old one; one of predicted modes. */
+status_t new_group(h5_file_t *file, const char *path);
+status_t write_modes(h5_file_t *file, const char *group, const eigenmode_t *modes, size_t n);
+
 #endif

@@ -27,15 +27,6 @@ typedef struct {
     uint32_t column;
 } ritz_t;
 
-void eigenpairs_destroy(eigenpairs_t *pairs) {
-    free(pairs->re);
-    free(pairs->im);
-    free(pairs->residual);
-    free(pairs->converged);
-    free(pairs->vectors);
-    memset(pairs, 0, sizeof *pairs);
-}
-
 /* y = A x, refused where it is not finite: ARPACK would iterate on NaN to its end. */
 static status_t product(krylov_t *k, const double *x, double *y) {
     TRY(k->op->apply(k->op->context, x, y));
@@ -192,50 +183,26 @@ static void ritz_vectors(const krylov_t *k, const double *y, const ritz_t *ritz,
     }
 }
 
-/* Scales v = x + i z to norm 1 and measures |A v - lambda v|. work: [2][n]. */
-static status_t measure(krylov_t *k, double re, double im, double *x, double *z, double *work,
-                        double *residual) {
-    size_t n = (size_t)k->n;
-    double *ax = work, *az = work + n, norm = 0.0, squares = 0.0;
-    for (size_t i = 0; i < n; i++)
-        norm += x[i] * x[i] + z[i] * z[i];
-    for (size_t i = 0; i < n; i++) {
-        x[i] /= sqrt(norm);
-        z[i] /= sqrt(norm);
-        az[i] = 0.0;
-    }
-    TRY(product(k, x, ax));
-    if (im != 0.0)
-        TRY(product(k, z, az));
-    for (size_t i = 0; i < n; i++) {
-        double d = ax[i] - re * x[i] + im * z[i], e = az[i] - im * x[i] - re * z[i];
-        squares += d * d + e * e;
-    }
-    *residual = sqrt(squares);
-    return STATUS_OK;
-}
-
-static status_t entries(krylov_t *k, const double *y, const ritz_t *ritz, double *work,
+static status_t entries(krylov_t *k, const double *y, const ritz_t *ritz, uint32_t count,
                         eigenpairs_t *pairs) {
-    size_t n = (size_t)k->n, count = pairs->count;
-    pairs->re = malloc(count * sizeof *pairs->re);
-    pairs->im = malloc(count * sizeof *pairs->im);
-    pairs->residual = malloc(count * sizeof *pairs->residual);
-    pairs->converged = malloc(count * sizeof *pairs->converged);
-    pairs->vectors = calloc(count * 2 * n, sizeof *pairs->vectors);
-    if (!pairs->re || !pairs->im || !pairs->residual || !pairs->converged || !pairs->vectors)
-        FAIL(STATUS_FAILED,
-             "leading eigenvalues: no memory for %zu eigenvectors of order %zu (%.1f MB); ask for "
-             "fewer",
-             count, n, (double)(count * 2 * n) * 8e-6);
-    ritz_vectors(k, y, ritz, pairs->count, pairs->vectors);
+    size_t n = (size_t)k->n;
+    TRY(eigenpairs_create(n, count, pairs));
+    pairs->products = k->products;
+    ritz_vectors(k, y, ritz, count, pairs->vectors);
     for (size_t e = 0; e < count; e++) {
-        double re = ritz[e].re, im = ritz[e].im, *x = pairs->vectors + 2 * e * n;
-        pairs->re[e] = re;
-        pairs->im[e] = im;
-        TRY(measure(k, re, im, x, x + n, work, &pairs->residual[e]));
+        double *v = pairs->vectors + 2 * e * n, norm = 0.0;
+        pairs->re[e] = ritz[e].re;
+        pairs->im[e] = ritz[e].im;
+        for (size_t i = 0; i < 2 * n; i++)
+            norm += v[i] * v[i];
+        for (size_t i = 0; i < 2 * n; i++)
+            v[i] /= sqrt(norm);
+    }
+    TRY(eigenpairs_residuals(k->op, pairs));
+    for (size_t e = 0; e < count; e++) {
         /* The floor of ARPACK's own test, for lambda = 0. */
-        double size = fmax(hypot(re, im), k->options->by == LEADING_GROWTH ? 1.0 : cbrt(0x1p-106));
+        double size = fmax(hypot(pairs->re[e], pairs->im[e]),
+                           k->options->by == LEADING_GROWTH ? 1.0 : cbrt(0x1p-106));
         pairs->converged[e] = pairs->residual[e] <= k->options->tolerance * size;
     }
     return STATUS_OK;
@@ -243,10 +210,9 @@ static status_t entries(krylov_t *k, const double *y, const ritz_t *ritz, double
 
 static status_t solve(krylov_t *k, double *work, double *y, ritz_t *ritz, eigenpairs_t *pairs) {
     TRY(iterate(k, work));
-    TRY(ritz_values(k, y, work, work + k->basis, ritz, &pairs->count));
-    status_t status = entries(k, y, ritz, work, pairs);
-    pairs->products = k->products;
-    return status;
+    uint32_t count;
+    TRY(ritz_values(k, y, work, work + k->basis, ritz, &count));
+    return entries(k, y, ritz, count, pairs);
 }
 
 status_t arnoldi(const operator_t *op, const arnoldi_options_t *options, eigenpairs_t *pairs) {

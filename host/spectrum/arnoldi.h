@@ -4,9 +4,7 @@
 #ifndef BRISC_ARNOLDI_H
 #define BRISC_ARNOLDI_H
 
-#include <stdbool.h>
-
-#include "host/spectrum/operator.h"
+#include "host/spectrum/eigenpairs.h"
 
 typedef enum {
     LEADING_GROWTH, /* largest |1 - delta + delta lambda|, the growth over a step */
@@ -25,18 +23,8 @@ typedef struct {
     uint32_t restarts_max; /* after the first full basis; 0: 100 */
 } arnoldi_options_t;
 
-/* Entries, best first; an entry with im > 0 stands for the pair of conjugates. Together they hold
- * `wanted` eigenvalues, or one more where the last is of a pair. */
-typedef struct {
-    uint32_t count;
-    double *re, *im;   /* [count]; im >= 0 */
-    double *residual;  /* [count] |A v - lambda v|, |v| = 1, measured by products of its own */
-    bool *converged;   /* [count] false: a Ritz value, as near as its residual tells */
-    double *vectors;   /* [count][2][n]: real and imaginary part of v */
-    uint32_t products; /* with A, in all */
-} eigenpairs_t;
-
+/* Best first. Together the entries hold `wanted` eigenvalues, or one more where the last is of a
+ * pair. */
 status_t arnoldi(const operator_t *op, const arnoldi_options_t *options, eigenpairs_t *pairs);
-void eigenpairs_destroy(eigenpairs_t *pairs);
 
 #endif

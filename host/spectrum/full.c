@@ -76,28 +76,6 @@ static status_t choose_vectors(const spectrum_t *s, const spectrum_options_t *op
     return STATUS_OK;
 }
 
-static status_t measure_residuals(const operator_t *op, eigenpairs_t *pairs) {
-    double *image = malloc(sizeof *image * 2 * op->n);
-    if (!image)
-        FAIL(STATUS_FAILED, "no memory for a vector of %zu neurons", op->n);
-    status_t status = STATUS_OK;
-    for (uint32_t k = 0; status == STATUS_OK && k < pairs->count; k++) {
-        const double *re = pairs->vectors + 2 * op->n * k, *im = re + op->n;
-        double squares = 0.0;
-        status = op->apply(op->context, re, image);
-        if (status == STATUS_OK)
-            status = op->apply(op->context, im, image + op->n);
-        for (size_t i = 0; i < op->n; i++) {
-            double x = image[i] - (pairs->re[k] * re[i] - pairs->im[k] * im[i]);
-            double y = image[op->n + i] - (pairs->re[k] * im[i] + pairs->im[k] * re[i]);
-            squares += x * x + y * y;
-        }
-        pairs->residual[k] = sqrt(squares);
-    }
-    free(image);
-    return status;
-}
-
 static status_t take_vectors(const operator_t *op, const dense_solver_t *solver, dense_t *dense,
                              const uint32_t *place, uint32_t count, spectrum_t *s) {
     int *failed = calloc(count + 1, sizeof *failed);
@@ -111,7 +89,7 @@ static status_t take_vectors(const operator_t *op, const dense_solver_t *solver,
     }
     free(failed);
     TRY(status);
-    TRY(measure_residuals(op, &s->pairs));
+    TRY(eigenpairs_residuals(op, &s->pairs));
     for (uint32_t k = 0; k < count; k++)
         s->residual[place[k]] = s->pairs.residual[k];
     return STATUS_OK;

@@ -19,19 +19,6 @@ status_t spectrum_allocate(spectrum_t *s, size_t count) {
     return STATUS_OK;
 }
 
-status_t eigenpairs_create(size_t n, uint32_t count, eigenpairs_t *pairs) {
-    *pairs = (eigenpairs_t){.count = count,
-                            .re = calloc(count + 1, sizeof *pairs->re),
-                            .im = calloc(count + 1, sizeof *pairs->im),
-                            .residual = calloc(count + 1, sizeof *pairs->residual),
-                            .converged = calloc(count + 1, sizeof *pairs->converged),
-                            .vectors = calloc(2 * n * count + 1, sizeof *pairs->vectors)};
-    if (!pairs->re || !pairs->im || !pairs->residual || !pairs->converged || !pairs->vectors)
-        FAIL(STATUS_FAILED, "no memory for %u eigenvectors of %zu neurons (%.2f GB)", count, n,
-             16e-9 * (double)n * count);
-    return STATUS_OK;
-}
-
 void add_wave(const network_t *net, const eigenmode_t *mode, const double _Complex *vector,
               int wave, const double c[2], double *x) {
     for (uint32_t b = 0; b < net->populations; b++) {

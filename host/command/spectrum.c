@@ -1,0 +1,184 @@
+/* brisc spectrum: the stored matrix's eigenvalues beside the predicted ones. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/command/spectrum_report.h"
+#include "host/io/state_file.h"
+#include "host/io/write_spectrum.h"
+#include "host/version.h"
+
+/* The run's file that the network comes from, or NULL where a config was given. */
+static status_t load(const options_t *options, measured_t *m) {
+    if (H5Fis_hdf5(options->input) <= 0)
+        return command_network(options, &m->config, &m->plan);
+    char *yaml = NULL;
+    if (options->n_set > 0)
+        FAIL(STATUS_USAGE,
+             "--set %s: the network of %s is as it was run; give a config to change it",
+             options->set[0], options->input);
+    TRY(h5_open(options->input, options->output == NULL, &m->file));
+    if (h5_read_attribute_text(m->file, "/", "config", &yaml) != STATUS_OK)
+        FAIL(STATUS_USAGE,
+             "%s: holds no network (no attribute `config`); give the file of a brisc run, or a "
+             "config",
+             options->input);
+    status_t status = config_parse(yaml, options->input, NULL, 0, &m->config);
+    free(yaml);
+    TRY(status);
+    status = network_plan_create(&m->config, &m->plan);
+    if (status != STATUS_OK)
+        config_destroy(&m->config);
+    return status;
+}
+
+static status_t same_network(const options_t *options, const measured_t *m) {
+    char *stored = NULL, hash[20];
+    if (!m->file || h5_read_attribute_text(m->file, "/", "connectivity_hash", &stored) != STATUS_OK)
+        return STATUS_OK;
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)m->built.hash);
+    bool same = strcmp(stored, hash) == 0;
+    if (!same)
+        status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                    "%s: its network has connectivity hash %s, the one built from its config %s: "
+                    "it was made by another version of brisc, or its config was edited",
+                    options->input, stored, hash);
+    free(stored);
+    return same ? STATUS_OK : STATUS_FAILED;
+}
+
+/* gain[neuron] and its averages, by what was asked for: 1, phi'(h* of theory), phi'(h(t)). */
+static status_t find_gains(const options_t *options, measured_t *m) {
+    const network_t *net = &m->plan.net;
+    m->gain = malloc(sizeof *m->gain * neurons_before(net, net->populations));
+    if (!m->gain)
+        FAIL(STATUS_FAILED, "no memory for the gains");
+    double fixed[POPULATIONS_MAX];
+    for (uint32_t a = 0; a < net->populations; a++)
+        fixed[a] = 1.0;
+    if (options->at_ms >= 0.0) {
+        if (!m->file)
+            FAIL(STATUS_USAGE, "--at %g: %s is a config and has no states; give a run's file",
+                 options->at_ms, options->input);
+        TRY(state_file_gains(m->file, &m->config, net, options->at_ms, &m->at_ms, m->gain));
+        snprintf(m->matrix_name, sizeof m->matrix_name, "J diag(phi'(h)) at %g ms", m->at_ms);
+        return STATUS_OK;
+    }
+    snprintf(m->matrix_name, sizeof m->matrix_name, options->weights ? "J" : "J diag(phi'(h*))");
+    if (!options->weights) {
+        theory_t rest;
+        TRY(theory_predict(&m->config, &m->plan, &rest));
+        for (uint32_t a = 0; a < net->populations; a++)
+            fixed[a] = gain_slope64(net->population[a].gain, rest.fixed_point[rest.followed].h[a]);
+        theory_destroy(&rest);
+    }
+    for (uint32_t a = 0; a < net->populations; a++)
+        for (size_t i = neurons_before(net, a); i < neurons_before(net, a + 1); i++)
+            m->gain[i] = fixed[a];
+    return STATUS_OK;
+}
+
+static status_t find_theory(measured_t *m) {
+    const network_t *net = &m->plan.net;
+    double mean[POPULATIONS_MAX] = {0}, square[POPULATIONS_MAX] = {0};
+    for (uint32_t a = 0; a < net->populations; a++) {
+        double n = population_size(&net->population[a]);
+        for (size_t i = neurons_before(net, a); i < neurons_before(net, a + 1); i++) {
+            mean[a] += m->gain[i] / n;
+            square[a] += m->gain[i] * m->gain[i] / n;
+        }
+    }
+    return theory_linearize(&m->config, &m->plan, mean, square, &m->theory);
+}
+
+static status_t measure(const options_t *options, measured_t *m) {
+    const network_t *net = &m->plan.net;
+    size_t n = neurons_before(net, net->populations);
+    m->options = (spectrum_options_t){
+        .full = options->full || (options->leading == 0 && n <= SPECTRUM_FULL_DEFAULT),
+        .leading = options->leading > 0 ? (uint32_t)options->leading : 12,
+        .by = (leading_t)options->by,
+        .delta = (double)net->population[0].delta,
+        .single = options->single,
+        .vectors = (uint32_t)options->vectors};
+    TRY(find_gains(options, m));
+    TRY(find_theory(m));
+    matrix_t matrix;
+    TRY(matrix_create(net, m->backend, m->state, m->gain, &matrix));
+    status_t status =
+        spectrum_measure(&m->config, &m->plan, &m->theory, &matrix, &m->options, &m->spectrum);
+    matrix_destroy(&matrix);
+    TRY(status);
+    if (options->exact)
+        TRY(theory_symbol_check(&m->config, &m->plan, &m->theory, 0.5 * m->theory.radius,
+                                &m->check));
+    return STATUS_OK;
+}
+
+/* A file of its own, unless the group goes into the run's. */
+static status_t store(const options_t *options, measured_t *m) {
+    if (!options->output && m->file)
+        return write_spectrum(m->file, &m->config, &m->theory, &m->spectrum, m->matrix_name,
+                              m->options.vectors);
+    char *yaml;
+    h5_file_t *file;
+    uint64_t synapses = 0;
+    for (uint32_t k = 0; k < m->plan.net.pathways; k++)
+        synapses += m->built.synapses[k];
+    TRY(h5_create(m->output, options->force, &file));
+    status_t status = config_resolved(&m->config, &yaml);
+    if (status == STATUS_OK) {
+        run_facts_t facts = {options->command_line, yaml,         m->backend->name, m->device,
+                             BRISC_VERSION,         BRISC_COMMIT, m->built.hash,    synapses};
+        status = root_attributes(file, &m->config, &facts, "Spectrum of a spatial network");
+        free(yaml);
+    }
+    if (status == STATUS_OK)
+        status = root_axes(file, &m->config);
+    if (status == STATUS_OK)
+        status = write_spectrum(file, &m->config, &m->theory, &m->spectrum, m->matrix_name,
+                                m->options.vectors);
+    if (status == STATUS_OK)
+        status = h5_commit(file);
+    status_t closed = h5_close(file);
+    return status != STATUS_OK ? status : closed;
+}
+
+static status_t perform(const options_t *options, measured_t *m) {
+    backend_options_t choice = command_backend_options(options);
+    TRY(backend_find(options->backend, &m->backend));
+    TRY(m->backend->available(m->device, sizeof m->device));
+    TRY(command_memory_check(&m->plan, m->backend));
+    TRY(m->backend->create(&m->plan.net, &choice, &m->state, &m->built));
+    TRY(same_network(options, m));
+    TRY(measure(options, m));
+    TRY(store(options, m));
+    if (options->json)
+        return command_print_json(spectrum_json(m));
+    spectrum_print(m);
+    return STATUS_OK;
+}
+
+status_t command_spectrum(const options_t *options) {
+    measured_t *m = calloc(1, sizeof *m);
+    if (!m)
+        FAIL(STATUS_FAILED, "no memory");
+    status_t status = command_default_output(options, "_spectrum", m->output);
+    if (status == STATUS_OK)
+        status = load(options, m);
+    if (status == STATUS_OK) {
+        status = perform(options, m);
+        spectrum_destroy(&m->spectrum);
+        symbol_check_destroy(&m->check);
+        theory_destroy(&m->theory);
+        if (m->state)
+            m->backend->destroy(m->state);
+        network_plan_destroy(&m->plan);
+        config_destroy(&m->config);
+    }
+    status_t closed = h5_close(m->file);
+    free(m->gain);
+    free(m);
+    return status != STATUS_OK ? status : closed;
+}

@@ -1,0 +1,212 @@
+#include "host/command/spectrum_report.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "host/command/report.h"
+
+enum { SHOWN = 16 };
+
+static const char *criterion(leading_t by) {
+    return by == LEADING_REAL      ? "largest real part"
+           : by == LEADING_MODULUS ? "largest modulus"
+                                   : "largest growth";
+}
+
+static json_t *outlier_json(const measured_t *m, const outlier_t *o) {
+    const eigenmode_t *mode = o->mode == UNMATCHED ? NULL : &m->theory.outliers[o->mode];
+    return json_pack("{s:i, s:i, s:f, s:f, s:o, s:o, s:o, s:o, s:f, s:o}", "nx", o->nx, "ny", o->ny,
+                     "re", o->re, "im", o->im, "predicted_re", report_number(mode ? mode->re : NAN),
+                     "predicted_im", report_number(mode ? mode->im : NAN), "std",
+                     report_number(mode ? mode->std : NAN), "z", report_number(o->z), "overlap",
+                     o->overlap, "residual", report_number(o->residual));
+}
+
+static json_t *group_json(const match_group_t *g) {
+    return json_pack("{s:i, s:i, s:i, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "nx", g->nx,
+                     "ny", g->ny, "multiplicity", g->predicted.multiplicity, "found", g->found,
+                     "predicted_re", g->predicted.re, "predicted_im", g->predicted.im, "std_re",
+                     report_number(g->predicted.std_re), "std_im",
+                     report_number(g->predicted.std_im), "re", report_number(g->re), "im",
+                     report_number(g->im), "z_re", report_number(g->z_re), "z_im",
+                     report_number(g->z_im));
+}
+
+static json_t *check_json(const symbol_check_t *check) {
+    json_t *worst = json_array();
+    for (size_t k = 0; k < check->modes; k++) {
+        const symbol_error_t *e = &check->error[k];
+        json_array_append_new(worst, json_pack("{s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:o}", "nx",
+                                               e->nx, "ny", e->ny, "simple_re", e->simple_re,
+                                               "simple_im", e->simple_im, "exact_re", e->exact_re,
+                                               "exact_im", e->exact_im, "distance", e->distance,
+                                               "in_std", report_number(e->in_std)));
+    }
+    return json_pack("{s:i, s:I, s:o}", "block", (int)check->block, "beyond_one_std",
+                     (json_int_t)check->beyond, "modes", worst);
+}
+
+json_t *spectrum_json(const measured_t *m) {
+    const spectrum_t *s = &m->spectrum;
+    json_t *outliers = json_array(), *groups = json_array(), *leading = json_array();
+    for (size_t k = 0; k < s->match.count; k++)
+        json_array_append_new(outliers, outlier_json(m, &s->match.outliers[k]));
+    for (size_t g = 0; g < s->match.n_groups; g++)
+        json_array_append_new(groups, group_json(&s->match.groups[g]));
+    for (size_t k = 0; !s->full && k < s->count; k++)
+        json_array_append_new(leading,
+                              json_pack("{s:f, s:f, s:f, s:b}", "re", s->re[k], "im", s->im[k],
+                                        "residual", s->residual[k], "converged", s->converged[k]));
+    bool full = s->full;
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:f}",
+        "matrix", m->matrix_name, "method", full ? "full" : "leading", "solver", s->solver,
+        "neurons", (json_int_t)s->n, "count", (json_int_t)s->count, "unconverged",
+        (json_int_t)s->unconverged, "bulk_radius_measured",
+        report_number(full ? s->bulk.radius : NAN), "bulk_radius_predicted", m->theory.radius,
+        "bulk_largest", report_number(full ? s->bulk.largest : NAN), "ks",
+        report_number(full ? s->bulk.ks : NAN), "outliers", outliers, "groups", groups, "missing",
+        s->match.missing, "unpredicted", s->match.unpredicted, "products",
+        (json_int_t)s->pairs.products, "seconds", s->seconds);
+    if (full)
+        json_object_set_new(object, "non_normality",
+                            json_pack("{s:o, s:o, s:o, s:o}", "henrici",
+                                      report_number(s->nonnormal.henrici), "henrici_relative",
+                                      report_number(s->nonnormal.henrici_relative),
+                                      "transient_growth", report_number(s->nonnormal.growth),
+                                      "transient_time", report_number(s->nonnormal.time)));
+    else
+        json_object_set_new(object, "leading", leading);
+    if (m->checked)
+        json_object_set_new(object, "symbol_check", check_json(&m->check));
+    return object;
+}
+
+static void eigenvalue_text(double re, double im, char text[48]) {
+    if (im != 0.0)
+        snprintf(text, 48, "%8.4f +- %.4fi", re, fabs(im));
+    else
+        snprintf(text, 48, "%8.4f", re);
+}
+
+static void print_outliers(const measured_t *m) {
+    const match_t *match = &m->spectrum.match;
+    if (match->count == 0) {
+        printf("  no outlier: every eigenvalue %s belongs to the disk\n",
+               m->spectrum.full ? "" : "found");
+        return;
+    }
+    printf("\n  %-8s %-21s %-21s %-9s %-8s %s\n", "n", "measured", "predicted", "std", "distance",
+           "overlap");
+    for (size_t k = 0; k < match->count && k < SHOWN; k++) {
+        const outlier_t *o = &match->outliers[k];
+        const eigenmode_t *mode = o->mode == UNMATCHED ? NULL : &m->theory.outliers[o->mode];
+        char wave[32], measured[48], predicted[48] = "not predicted", std[16] = "",
+                                     distance[24] = "";
+        snprintf(wave, sizeof wave, "(%d,%d)", o->nx, o->ny);
+        eigenvalue_text(o->re, o->im, measured);
+        if (mode) {
+            eigenvalue_text(mode->re, mode->im, predicted);
+            snprintf(std, sizeof std, "%.2g", mode->std);
+            snprintf(distance, sizeof distance, "%.1f std",
+                     hypot(o->re - mode->re, o->im - mode->im) / mode->std);
+        }
+        printf("  %-8s %-21s %-21s %-9s %-8s %.3f\n", wave, measured, predicted, std, distance,
+               o->overlap);
+    }
+    if (match->count > SHOWN)
+        printf("  ... and %zu more (--json lists all)\n", match->count - SHOWN);
+}
+
+static void print_groups(const measured_t *m) {
+    const match_t *match = &m->spectrum.match;
+    size_t shown = 0;
+    for (size_t g = 0; g < match->n_groups && shown < SHOWN; g++) {
+        const match_group_t *group = &match->groups[g];
+        if (isnan(group->z_re))
+            continue;
+        if (shown++ == 0)
+            printf(
+                "\n  groups of equal modes: mean of their eigenvalues against the predicted one, "
+                "in error bars of the mean\n");
+        char measured[48], z[24] = "";
+        eigenvalue_text(group->re, group->im, measured);
+        if (!isnan(group->z_im))
+            snprintf(z, sizeof z, ", im %+.1f", group->z_im);
+        printf("  (%d,%d)%s x%-3d %s   re %+.1f%s\n", group->nx, group->ny,
+               group->nx > 9 || group->ny > 9 ? "" : " ", group->predicted.multiplicity, measured,
+               group->z_re, z);
+    }
+}
+
+static void print_check(const symbol_check_t *check) {
+    if (check->modes == 0) {
+        printf("\nsymbol        no mode to compare\n");
+        return;
+    }
+    const symbol_error_t *worst = &check->error[0];
+    printf(
+        "\nsymbol        against the full block of %u aliased waves, %zu modes: largest difference "
+        "%.2g at (%d,%d), %.2g error bars;\n              %s\n",
+        check->block, check->modes, worst->distance, worst->nx, worst->ny, worst->in_std,
+        check->beyond == 0
+            ? "the simple symbol is good enough for every mode"
+            : "the simple symbol fails where it is beyond one error bar: ranges are short");
+    for (size_t k = 0; k < check->modes && k < SHOWN && check->error[k].in_std > 1.0; k++) {
+        const symbol_error_t *e = &check->error[k];
+        char simple[48], exact[48];
+        eigenvalue_text(e->simple_re, e->simple_im, simple);
+        eigenvalue_text(e->exact_re, e->exact_im, exact);
+        printf("  (%d,%d)  simple %s, block %s\n", e->nx, e->ny, simple, exact);
+    }
+}
+
+void spectrum_print(const measured_t *m) {
+    const spectrum_t *s = &m->spectrum;
+    printf("matrix        %s, %zu neurons, hash %016llx\n", m->matrix_name, s->n,
+           (unsigned long long)m->built.hash);
+    if (s->full) {
+        printf("spectrum      %zu eigenvalues by %s in %.1f s\n", s->count, s->solver, s->seconds);
+        printf("bulk          radius %.4f measured, %.4f predicted (%+.2f %%); Kolmogorov-Smirnov "
+               "distance %.4f; ragged edge to %.4f\n",
+               s->bulk.radius, s->bulk.radius_predicted,
+               100.0 * (s->bulk.radius / s->bulk.radius_predicted - 1.0), s->bulk.ks,
+               s->bulk.largest);
+        printf(
+            "normality     Henrici's departure %.4g, %.3f of the matrix's norm; largest transient "
+            "growth %.3g, at %.3g tau\n",
+            s->nonnormal.henrici, s->nonnormal.henrici_relative, s->nonnormal.growth,
+            s->nonnormal.time);
+    } else {
+        printf("spectrum      %zu leading eigenvalues (%s) by %s in %.1f s, %u products\n",
+               s->count, criterion(m->options.by), s->solver, s->seconds, s->pairs.products);
+        printf("bulk          radius %.4f predicted", m->theory.radius);
+        if (s->at_edge > 0)
+            printf("; %zu of those found lie at the disk's edge, which is dense: the radius "
+                   "describes it, not single eigenvalues",
+                   s->at_edge);
+        printf("\n");
+    }
+    print_outliers(m);
+    print_groups(m);
+    if (m->checked)
+        print_check(&m->check);
+}
+
+void spectrum_warn(const measured_t *m) {
+    const spectrum_t *s = &m->spectrum;
+    if (s->match.missing > 0)
+        status_warn("%d predicted outlier%s not found in the measured spectrum; `groups` in --json "
+                    "says which",
+                    s->match.missing, s->match.missing == 1 ? " was" : "s were");
+    if (s->match.unpredicted > 0)
+        status_warn("%d outlier%s found that theory does not predict", s->match.unpredicted,
+                    s->match.unpredicted == 1 ? " was" : "s were");
+    size_t loose = 0;
+    for (size_t k = 0; k < s->count; k++)
+        loose +=
+            !s->converged[k] && (s->full || hypot(s->re[k], s->im[k]) > m->theory.radius * 1.05);
+    if (loose > 0)
+        status_warn("%zu eigenvalue%s did not converge; the file marks them (converged = 0)", loose,
+                    loose == 1 ? "" : "s");
+}

@@ -1,0 +1,32 @@
+/* A measured spectrum, and how it is printed. */
+#ifndef BRISC_SPECTRUM_REPORT_H
+#define BRISC_SPECTRUM_REPORT_H
+
+#include "host/command/command.h"
+#include "host/io/h5.h"
+#include "host/spectrum/spectrum.h"
+
+/* Everything that the command holds, so that one place frees it. */
+typedef struct {
+    config_t config;
+    network_plan_t plan;
+    h5_file_t *file; /* the run's, where one was given */
+    char output[OUTPUT_SIZE], device[256], matrix_name[64];
+    const backend_t *backend;
+    backend_state_t *state;
+    connectivity_t built;
+    double *gain; /* [neurons] */
+    double at_ms; /* of the state that the gains are taken at */
+    theory_t theory;
+    spectrum_options_t options;
+    spectrum_t spectrum;
+    symbol_check_t check;
+    bool checked;
+} measured_t;
+
+void spectrum_print(const measured_t *m);
+json_t *spectrum_json(const measured_t *m);
+/* Outliers missing or unpredicted, eigenvalues not converged: one warning each. */
+void spectrum_warn(const measured_t *m);
+
+#endif

@@ -1,0 +1,196 @@
+#include "host/io/write_spectrum.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/io/write_results.h"
+
+enum { PATH_SIZE = 96 };
+
+static status_t put_place(h5_file_t *file, const char *path, size_t n, const char *what) {
+    double *place = malloc(sizeof *place * (n + 1));
+    if (!place)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    for (size_t i = 0; i < n; i++)
+        place[i] = (double)(i + 1);
+    status_t status = h5_coordinate(file, path, n, place, "1", what);
+    free(place);
+    return status;
+}
+
+static status_t put_eigenvalues(h5_file_t *file, const spectrum_t *s) {
+    const char *const axis[1] = {"/spectrum/eigenvalue"};
+    int *converged = malloc(sizeof *converged * (s->count + 1));
+    if (!converged)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    for (size_t i = 0; i < s->count; i++)
+        converged[i] = s->converged[i];
+    status_t status = put_place(file, axis[0], s->count, "place of the eigenvalue");
+    if (status == STATUS_OK)
+        status = h5_variable(file, "/spectrum/re", H5T_NATIVE_DOUBLE, 1, axis, s->re, "1",
+                             "real part of the eigenvalue");
+    if (status == STATUS_OK)
+        status = h5_variable(file, "/spectrum/im", H5T_NATIVE_DOUBLE, 1, axis, s->im, "1",
+                             "imaginary part of the eigenvalue");
+    if (status == STATUS_OK)
+        status = h5_variable(file, "/spectrum/residual", H5T_NATIVE_DOUBLE, 1, axis, s->residual,
+                             "1", "|A v - lambda v| of its unit eigenvector; NaN where not known");
+    if (status == STATUS_OK)
+        status = h5_variable(file, "/spectrum/converged", H5T_NATIVE_INT, 1, axis, converged, "1",
+                             "1 where the eigenvalue converged");
+    free(converged);
+    return status;
+}
+
+/* One number of an outlier; NAN for what theory would have to say of an unpredicted one. */
+typedef enum { NX, NY, RE, IM, RESIDUAL, OVERLAP, Z, PREDICTED_RE, PREDICTED_IM, STD } column_t;
+
+static double outlier_number(const theory_t *theory, const outlier_t *o, column_t column) {
+    const eigenmode_t *mode = o->mode == UNMATCHED ? NULL : &theory->outliers[o->mode];
+    switch (column) {
+    case NX:
+        return o->nx;
+    case NY:
+        return o->ny;
+    case RE:
+        return o->re;
+    case IM:
+        return o->im;
+    case RESIDUAL:
+        return o->residual;
+    case OVERLAP:
+        return o->overlap;
+    case Z:
+        return o->z;
+    case PREDICTED_RE:
+        return mode ? mode->re : NAN;
+    case PREDICTED_IM:
+        return mode ? mode->im : NAN;
+    default:
+        return mode ? mode->std : NAN;
+    }
+}
+
+static status_t put_outliers(h5_file_t *file, const theory_t *theory, const match_t *match) {
+    static const struct {
+        column_t column;
+        const char *name, *long_name;
+    } columns[] = {
+        {NX, "nx", "wave number along x of the mode, cycles a torus side"},
+        {NY, "ny", "wave number along y of the mode, cycles a torus side"},
+        {RE, "re", "real part of the measured outlier; im >= 0 stands for a conjugate pair"},
+        {IM, "im", "imaginary part of the measured outlier"},
+        {RESIDUAL, "residual", "|A v - lambda v| of its unit eigenvector"},
+        {OVERLAP, "overlap", "norm of its eigenvector's projection on the mode's plane waves"},
+        {Z, "z", "distance from the prediction in error bars, of a mode that stands alone"},
+        {PREDICTED_RE, "predicted_re", "real part of the matched mode; NaN: not predicted"},
+        {PREDICTED_IM, "predicted_im", "imaginary part of the matched mode"},
+        {STD, "std", "finite-size error bar of the matched mode"},
+    };
+    const char *const axis[1] = {"/spectrum/outlier"};
+    double *values = malloc(sizeof *values * (match->count + 1));
+    if (!values)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    status_t status = put_place(file, axis[0], match->count, "place of the outlier");
+    for (size_t c = 0; status == STATUS_OK && c < sizeof columns / sizeof columns[0]; c++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "/spectrum/outlier_%s", columns[c].name);
+        for (size_t k = 0; k < match->count; k++)
+            values[k] = outlier_number(theory, &match->outliers[k], columns[c].column);
+        status =
+            h5_variable(file, path, H5T_NATIVE_DOUBLE, 1, axis, values, "1", columns[c].long_name);
+    }
+    free(values);
+    return status;
+}
+
+/* vector_<population>_re, _im (vector, y, x), and which eigenvalues they belong to. */
+static status_t put_vectors(h5_file_t *file, const config_t *config, const spectrum_t *s,
+                            uint32_t count) {
+    const char *const axis[1] = {"/spectrum/vector"};
+    TRY(put_place(file, axis[0], count, "place of the eigenvector, leading first"));
+    TRY(h5_variable(file, "/spectrum/vector_eigenvalue_re", H5T_NATIVE_DOUBLE, 1, axis, s->pairs.re,
+                    "1", "real part of the eigenvector's eigenvalue"));
+    TRY(h5_variable(file, "/spectrum/vector_eigenvalue_im", H5T_NATIVE_DOUBLE, 1, axis, s->pairs.im,
+                    "1", "imaginary part of the eigenvector's eigenvalue"));
+    size_t before = 0;
+    for (uint32_t a = 0; a < config->populations; a++) {
+        const population_config_t *p = &config->population[a];
+        size_t sites = (size_t)p->lattice[0] * p->lattice[1];
+        float *values = malloc(sizeof *values * sites * count);
+        if (!values)
+            FAIL(STATUS_FAILED, "%s: no memory for %u eigenvectors", h5_path(file), count);
+        status_t status = STATUS_OK;
+        for (int part = 0; status == STATUS_OK && part < 2; part++) {
+            char path[PATH_SIZE], text[PATH_SIZE], y[PATH_SIZE], x[PATH_SIZE];
+            const char *const axes[3] = {axis[0], y, x};
+            for (uint32_t k = 0; k < count; k++)
+                for (size_t i = 0; i < sites; i++)
+                    values[k * sites + i] =
+                        (float)s->pairs.vectors[(2 * k + (uint32_t)part) * s->n + before + i];
+            snprintf(path, sizeof path, "/spectrum/vector_%s_%s", p->name, part ? "im" : "re");
+            snprintf(text, sizeof text, "%s part of the unit eigenvector on population %s",
+                     part ? "imaginary" : "real", p->name);
+            snprintf(y, sizeof y, "/y_%s", p->name);
+            snprintf(x, sizeof x, "/x_%s", p->name);
+            status = h5_variable(file, path, H5T_NATIVE_FLOAT, 3, axes, values, "1", text);
+        }
+        free(values);
+        TRY(status);
+        before += sites;
+    }
+    return STATUS_OK;
+}
+
+static status_t put_numbers(h5_file_t *file, const theory_t *theory, const spectrum_t *s) {
+    const struct {
+        const char *name, *unit, *long_name;
+        double value;
+        bool full_only;
+    } numbers[] = {
+        {"bulk_radius_predicted", "1", "radius of the disk, from theory", theory->radius, false},
+        {"bulk_reach", "1", "how far localized states of the disk's edge may lie", s->match.reach,
+         false},
+        {"bulk_radius_measured", "1", "radius of the disk, from the measured eigenvalues",
+         s->bulk.radius, true},
+        {"bulk_largest", "1", "largest modulus of the bulk's eigenvalues", s->bulk.largest, true},
+        {"ks", "1", "Kolmogorov-Smirnov distance of the bulk's moduli from theory", s->bulk.ks,
+         true},
+        {"henrici", "1", "departure from normality, Henrici's", s->nonnormal.henrici, true},
+        {"henrici_relative", "1", "that over the matrix's Frobenius norm",
+         s->nonnormal.henrici_relative, true},
+        {"transient_growth", "1", "largest norm of exp((A - 1) t), over the modal growth",
+         s->nonnormal.growth, true},
+        {"transient_time", "tau", "where that is", s->nonnormal.time, true},
+    };
+    for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) {
+        char path[PATH_SIZE];
+        if (numbers[k].full_only && !s->full)
+            continue;
+        snprintf(path, sizeof path, "/spectrum/%s", numbers[k].name);
+        TRY(h5_variable(file, path, H5T_NATIVE_DOUBLE, 0, NULL, &numbers[k].value, numbers[k].unit,
+                        numbers[k].long_name));
+    }
+    return STATUS_OK;
+}
+
+status_t write_spectrum(h5_file_t *file, const config_t *config, const theory_t *theory,
+                        const spectrum_t *s, const char *matrix, uint32_t vectors) {
+    uint32_t stored = vectors < s->pairs.count ? vectors : s->pairs.count;
+    TRY(new_group(file, "/spectrum"));
+    TRY(h5_attribute_text(file, "/spectrum", "matrix", matrix));
+    TRY(h5_attribute_text(file, "/spectrum", "solver", s->solver));
+    TRY(h5_attribute_int(file, "/spectrum", "full", s->full));
+    TRY(h5_attribute_int(file, "/spectrum", "neurons", (int64_t)s->n));
+    TRY(h5_attribute_int(file, "/spectrum", "missing", s->match.missing));
+    TRY(h5_attribute_int(file, "/spectrum", "unpredicted", s->match.unpredicted));
+    TRY(put_eigenvalues(file, s));
+    TRY(put_numbers(file, theory, s));
+    if (s->match.count > 0)
+        TRY(put_outliers(file, theory, &s->match));
+    if (stored > 0)
+        TRY(put_vectors(file, config, s, stored));
+    return write_modes(file, "/spectrum/predicted", theory->outliers, theory->n_outliers);
+}
