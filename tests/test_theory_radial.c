@@ -4,10 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <lapacke.h>
-#include <stdlib.h>
-
-#include "host/theory/theory.h"
+#include "tests/dense.h"
 
 enum { P = POPULATIONS_MAX, RADII = 9 };
 
@@ -130,15 +127,6 @@ static void impossible_variance(void **state) {
     assert_non_null(strstr(status_message(), "variance -0.2 from population 1 to 0"));
 }
 
-static uint64_t seed = 11;
-
-static double random_uniform(void) { /* splitmix64 */
-    uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return ((double)((z ^ (z >> 31)) >> 11) + 0.5) * 0x1p-53;
-}
-
 static int compare(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
     return (a > b) - (a < b);
@@ -151,20 +139,17 @@ static void sampled_matrices(void **state) {
     (void)state;
     enum { N = 800, E = 640, DRAWS = 3 };
     double m[P][P] = {{0.05, 0.6}, {4.0, 0.3}}, size[P] = {E, N - E}, edge = 0.0;
-    double *matrix = malloc(sizeof *matrix * N * N), *re = malloc(sizeof *re * N);
-    double *im = malloc(sizeof *im * N), none[1];
     double *radius = malloc(sizeof *radius * DRAWS * N);
     double *fraction = malloc(sizeof *fraction * DRAWS * N);
     for (int draw = 0; draw < DRAWS; draw++) {
+        double *matrix = malloc(sizeof *matrix * N * N);
         for (int j = 0; j < N; j++)
             for (int i = 0; i < N; i++)
-                matrix[j * N + i] = sqrt(m[i >= E][j >= E] / size[j >= E]) *
-                                    sqrt(-2.0 * log(random_uniform())) *
-                                    cos(2.0 * acos(-1.0) * random_uniform());
-        assert_int_equal(
-            LAPACKE_dgeev(LAPACK_COL_MAJOR, 'N', 'N', N, matrix, N, re, im, none, 1, none, 1), 0);
+                matrix[j * N + i] = sqrt(m[i >= E][j >= E] / size[j >= E]) * random_normal();
+        double complex *value = eigenvalues(matrix, N);
         for (int i = 0; i < N; i++)
-            radius[draw * N + i] = hypot(re[i], im[i]);
+            radius[draw * N + i] = cabs(value[i]);
+        free(value);
     }
     qsort(radius, DRAWS * N, sizeof *radius, compare);
     assert_int_equal(radial_distribution(2, m, size, ONES, DRAWS * N, radius, fraction), STATUS_OK);
@@ -181,9 +166,6 @@ static void sampled_matrices(void **state) {
     assert_true(uniform > 0.1);
     free(fraction);
     free(radius);
-    free(im);
-    free(re);
-    free(matrix);
 }
 
 int main(void) {

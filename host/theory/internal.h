@@ -2,6 +2,8 @@
 #ifndef BRISC_THEORY_INTERNAL_H
 #define BRISC_THEORY_INTERNAL_H
 
+#include <complex.h>
+
 #include "host/theory/theory.h"
 #include "kernels/storage.h"
 
@@ -58,12 +60,29 @@ status_t mode_scatter(const mean_network_t *net, const linearization_t *at, eige
 status_t group_scatter(const mean_network_t *net, const linearization_t *at,
                        const eigenmode_t *modes, size_t n, const size_t *group_of, size_t g,
                        theory_group_t *group);
-/* The mode of largest growth of all orbits, without its std; of equal ones (to 1e-8) that of least |n|. */
+/* The mode of largest growth of all orbits, without its std; of equal ones (to 1e-8) that of least
+ * |n|. */
 status_t dominant_mode(const mean_network_t *net, const linearization_t *at, eigenmode_t *mode);
 /* Distance from `mode`'s eigenvalue to the nearest one of the block of all wave vectors that alias
- * onto its own: what leaving them out costs. NAN where the block is larger than 64. */
+ * onto its own: what leaving them out costs. NAN where the block is larger than BLOCK_MAX. */
 status_t mode_aliasing(const network_plan_t *plan, const double *gain, const eigenmode_t *mode,
                        double *distance);
+
+/* The mean matrix J diag(gain) is periodic in the unit cell that all lattices share, gx x gy of
+ * them: its eigenvalues are those of the Bloch matrices at the gx x gy wave vectors of the cells'
+ * lattice. */
+enum { BLOCK_MAX = 256 };
+typedef struct {
+    uint64_t size;                   /* sites in a cell, the block's rows */
+    uint32_t gx, gy;                 /* cells along x and y */
+    uint32_t first[POPULATIONS_MAX]; /* first row of a population */
+    uint32_t width[POPULATIONS_MAX], height[POPULATIONS_MAX]; /* its sites in a cell */
+} cell_t;
+
+cell_t cell_create(const network_t *net);
+/* Eigenvalues value[waves][size] of the blocks at wave[waves] = (nx, ny); size <= BLOCK_MAX. */
+status_t block_eigenvalues(const network_plan_t *plan, const cell_t *cell, const double *gain,
+                           size_t waves, const int (*wave)[2], complex double *value);
 
 /* Newton's method with step halving on f(x) = 0, x[n], n <= 2 POPULATIONS_MAX. `residual` fills
  * f[n] and, unless it is NULL, jacobian[n][n] (row-major, contiguous). True if it converged. */

@@ -1,11 +1,10 @@
-/* Modes: the small eigenproblem at each wave vector, growth over a step, aliasing. */
+/* Modes: the small eigenproblem at each wave vector, and growth over a step. */
 #include "host/theory/internal.h"
 
 #include <complex.h>
 #include <lapacke.h>
-#include <stdlib.h>
 
-enum { P = POPULATIONS_MAX, BLOCK_MAX = 64 };
+enum { P = POPULATIONS_MAX };
 static const double PI = 3.14159265358979323846;
 
 typedef struct {
@@ -141,89 +140,5 @@ status_t dominant_mode(const mean_network_t *net, const linearization_t *at, eig
             if (modes[k].growth > mode->growth + 1e-8)
                 *mode = modes[k];
     }
-    return STATUS_OK;
-}
-
-/* Sites of every population in the unit cell that all lattices share: the block's rows. */
-typedef struct {
-    uint32_t size, first[P], width[P], height[P];
-} cell_t;
-
-static cell_t cell_create(const network_t *net) {
-    uint32_t gx = 0, gy = 0;
-    for (uint32_t a = 0; a < net->populations; a++) {
-        gx = common_divisor(gx, net->population[a].nx);
-        gy = common_divisor(gy, net->population[a].ny);
-    }
-    cell_t cell = {0};
-    for (uint32_t a = 0; a < net->populations; a++) {
-        cell.first[a] = cell.size;
-        cell.width[a] = net->population[a].nx / gx;
-        cell.height[a] = net->population[a].ny / gy;
-        double size = cell.size + (double)cell.width[a] * cell.height[a];
-        cell.size = size > BLOCK_MAX ? BLOCK_MAX + 1 : (uint32_t)size;
-    }
-    return cell;
-}
-
-/* Adds one pathway to the Bloch matrix of the unit cell at wave vector n, block[target + size
- * source]: the mean weights times exp(2 pi i n.(x_source - x_target)). */
-static void block_add(const network_plan_t *plan, uint32_t index, const cell_t *cell,
-                      const eigenmode_t *mode, double gain, double *pi, complex double *block) {
-    const pathway_t *w = &plan->net.pathway[index];
-    const population_t *target = &plan->net.population[w->target];
-    const population_t *source = &plan->net.population[w->source];
-    double weight = plan->facts[index].mean / plan->facts[index].out_degree * gain;
-    for (uint32_t ty = 0; ty < cell->height[w->target]; ty++)
-        for (uint32_t tx = 0; tx < cell->width[w->target]; tx++) {
-            uint32_t row = cell->first[w->target] + ty * cell->width[w->target] + tx;
-            uint32_t base_x = pathway_base_x(w, tx), base_y = pathway_base_y(w, ty);
-            pathway_inclusion(w, (size_t)(ty % w->classes_y) * w->classes_x + tx % w->classes_x,
-                              pi);
-            const double *p = pi;
-            for (uint32_t wy = 0; wy < w->window_y; wy++) {
-                uint32_t sy = pathway_source_y(w, base_y, wy, source->ny);
-                double dy = (sy + 0.5) / source->ny - (ty + 0.5) / target->ny;
-                for (uint32_t wx = 0; wx < w->window_x; wx++, p++) {
-                    uint32_t sx = pathway_source_x(w, base_x, wx, source->nx);
-                    double dx = (sx + 0.5) / source->nx - (tx + 0.5) / target->nx;
-                    uint32_t column = cell->first[w->source] +
-                                      sy % cell->height[w->source] * cell->width[w->source] +
-                                      sx % cell->width[w->source];
-                    block[column * cell->size + row] +=
-                        weight * *p * cexp(2.0 * PI * I * (mode->nx * dx + mode->ny * dy));
-                }
-            }
-        }
-}
-
-status_t mode_aliasing(const network_plan_t *plan, const double *gain, const eigenmode_t *mode,
-                       double *distance) {
-    cell_t cell = cell_create(&plan->net);
-    *distance = NAN;
-    if (cell.size > BLOCK_MAX)
-        return STATUS_OK;
-    complex double block[BLOCK_MAX * BLOCK_MAX] = {0}, value[BLOCK_MAX], none[1];
-    size_t cells = 0;
-    for (uint32_t i = 0; i < plan->net.pathways; i++) {
-        const pathway_t *w = &plan->net.pathway[i];
-        size_t here = (size_t)w->window_x * w->window_y;
-        cells = here > cells ? here : cells;
-    }
-    double *pi = malloc(sizeof *pi * (cells + 1));
-    if (!pi)
-        FAIL(STATUS_FAILED, "no memory for %zu probabilities", cells);
-    for (uint32_t i = 0; i < plan->net.pathways; i++)
-        block_add(plan, i, &cell, mode, gain[plan->net.pathway[i].source], pi, block);
-    free(pi);
-    lapack_int order = (lapack_int)cell.size;
-    if (LAPACKE_zgeev(LAPACK_COL_MAJOR, 'N', 'N', order, block, order, value, none, 1, none, 1) !=
-        0)
-        FAIL(STATUS_FAILED, "the eigenvalues of the aliased block did not converge");
-    complex double simple = mode->re + I * mode->im;
-    double least = INFINITY;
-    for (uint32_t k = 0; k < cell.size; k++)
-        least = fmin(least, cabs(value[k] - simple));
-    *distance = least;
     return STATUS_OK;
 }

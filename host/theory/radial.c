@@ -1,6 +1,6 @@
 /* Radial distribution of the bulk: eigenvalues of a matrix with independent entries whose variances
- * V_ij depend on the populations of i and j. Cook, Hachem, Najim, Renfrew, EJP 23, 110 (2018),
- * theorem 2.3: with q, q~ > 0 and sum q = sum q~ on 0 < s < R,
+ * V_ij depend on the populations of i and j. Cook, Hachem, Najim, Renfrew, EJP 23, 110 (2018):
+ * with q, q~ > 0 and sum q = sum q~ on 0 < s < R,
  *   q_i = (V^T q)_i/(s^2 + (V q~)_i (V^T q)_i),   q~_i = (V q~)_i/(s^2 + (V q~)_i (V^T q)_i),
  *   F(s) = 1 - <q, V q~>/n.
  * Here u = V q~ and v = V^T q are constant in a population; d_a = 1/(s^2 + u_a v_a) gives

@@ -61,7 +61,7 @@ typedef struct {
     eigenmode_t *outliers; /* eigenvalues beyond the bulk, largest growth first; owned */
     size_t n_outliers;
     double aliasing; /* |lambda - lambda of the full aliased block| of the dominant mode;
-                      * NAN where the block has more than 64 wave vectors */
+                      * NAN where the block has more than 256 rows */
     regime_t regime;
 } theory_t;
 
@@ -95,6 +95,33 @@ typedef struct {
 status_t theory_groups(const config_t *config, const network_plan_t *plan, const theory_t *theory,
                        const eigenmode_t *modes, size_t n, const size_t *group_of, size_t groups,
                        theory_group_t *group);
+
+/* How far one eigenvalue of the symbol is from the exact one, an eigenvalue of the matrix that
+ * couples all wave vectors which the lattices alias onto one another. */
+typedef struct {
+    int nx, ny; /* representative wave vector */
+    double simple_re, simple_im, exact_re, exact_im;
+    double distance; /* |simple - exact|; the largest of those that symmetry makes equal */
+    double in_std;   /* distance in error bars (eigenmode_t's std): 0 where it is rounding or the
+                      * bar infinite, INFINITY where the bar is 0 */
+} symbol_error_t;
+
+typedef struct {
+    uint32_t block;        /* rows of the aliased block: 5 for lattices 4:1; 1 a population where
+                            * all are equal */
+    size_t modes, beyond;  /* compared; off by more than an error bar */
+    symbol_error_t *error; /* [modes], largest distance first; owned */
+} symbol_check_t;
+
+/* Compares every mode of theory_modes with |lambda| > least. A wave vector beyond the coarse
+ * lattices' zone is folded into it: all modes of one folded wave vector share a block and are
+ * matched one to one, nearest pairs first. (On the zone's rim the symbol may count a coarse
+ * population twice; what is left over is compared with the nearest eigenvalue.) STATUS_USAGE where
+ * the block has more than 256 rows. On failure nothing is left to destroy. */
+status_t theory_symbol_check(const config_t *config, const network_plan_t *plan,
+                             const theory_t *theory, double least, symbol_check_t *check);
+void symbol_check_destroy(symbol_check_t *check);
+
 /* Fraction of the bulk's eigenvalues with |lambda| <= radius[n] (in any order), many neurons and
  * independent entries: variance is M_ab, size N_a, gain2 <phi'^2> of each population. It is 1 from
  * R = sqrt(rho(M diag(gain2))) on; its value at 0 is the share of eigenvalues that zero blocks keep
