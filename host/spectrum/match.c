@@ -12,13 +12,13 @@ double leading_value(leading_t by, double delta, double re, double im) {
                                    : hypot(1.0 - delta + delta * re, delta * im);
 }
 
-/* Error bars that a mode's eigenvalues scatter by, at most: those of a degenerate group repel. */
+/* How far one of a mode's eigenvalues scatters: those of a degenerate group repel (theory.h). */
 static double scatter(const eigenmode_t *mode) {
-    return mode->std * sqrt(mode->multiplicity);
+    return mode->std * sqrt(0.5 * (mode->multiplicity + 1));
 }
 
 static bool clear_of_disk(const theory_t *theory, const eigenmode_t *mode) {
-    return hypot(mode->re, mode->im) - 3.0 * mode->std > theory->radius;
+    return hypot(mode->re, mode->im) - 3.0 * scatter(mode) > theory->radius;
 }
 
 /* How many of a mode's eigenvalues an eigenpair stands for: one of a real mode's may pair up with
@@ -190,6 +190,16 @@ static double least_inputs(const network_plan_t *plan) {
     return least;
 }
 
+/* Whether a mode would have had pair k, but for better ones: a state of the disk's edge that has
+ * mixed with them. */
+static bool taken(const match_input_t *in, const double *overlap, uint32_t k) {
+    size_t modes = in->theory->n_outliers;
+    for (size_t m = 0; m < modes; m++)
+        if (admissible(in, k, &in->theory->outliers[m], overlap[k * modes + m]))
+            return true;
+    return false;
+}
+
 static status_t collect(const match_input_t *in, const double *overlap, const wave_share_t *share,
                         const int *mode_of, match_t *result) {
     const theory_t *theory = in->theory;
@@ -198,7 +208,7 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
         FAIL(STATUS_FAILED, "no memory for %u outliers", in->pairs->count);
     for (uint32_t k = 0; k < in->pairs->count; k++) {
         double re = in->pairs->re[k], im = in->pairs->im[k], modulus = hypot(re, im);
-        bool coherent = share[k].share > 0.3 && modulus > theory->radius;
+        bool coherent = share[k].share > 0.3 && modulus > theory->radius && !taken(in, overlap, k);
         if (mode_of[k] == UNMATCHED &&
             !((coherent || modulus > result->reach) && in->pairs->converged[k]))
             continue;

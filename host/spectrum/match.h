@@ -53,12 +53,13 @@ typedef struct {
 } match_input_t;
 
 /* An eigenvalue beyond the disk goes to the mode that its eigenvector overlaps most, if it lies
- * within 6 sqrt(multiplicity) error bars of it and the overlap is at least half of what theory
- * expects of an outlier there; a mode takes as many as it has wave vectors. What is left is an
- * unpredicted outlier if its vector lies on few plane waves, or if it lies beyond `reach`;
- * otherwise it belongs to the ragged edge of the disk: with K inputs a neuron, local fluctuations
- * carry localized states beyond R, to 1 + 2.6/sqrt(K) at most in zero-mean networks of 500 to 2000
- * neurons with K = 7 to 480; reach = R (1 + 4/sqrt(K)). */
+ * within 6 error bars of it (times the repulsion of degenerate ones) and the overlap is at least
+ * half of what theory expects of an outlier there; a mode takes as many as it has wave vectors.
+ * What is left is an unpredicted outlier if its vector lies on the plane waves of one |n| and no
+ * mode is near that would have had it, or if it lies beyond `reach`; otherwise it belongs to the
+ * ragged edge of the disk: with K inputs a neuron, local fluctuations carry localized states beyond
+ * R, to 1 + 2.6/sqrt(K) at most in zero-mean networks of 500 to 2000 neurons with K = 7 to 480;
+ * reach = R (1 + 4/sqrt(K)). */
 status_t match(const match_input_t *input, match_t *result);
 void match_destroy(match_t *result);
 
