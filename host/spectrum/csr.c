@@ -1,10 +1,9 @@
 #include "host/spectrum/csr.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = BLOCK_COLUMNS, SLICES = 64 };
+enum { COLUMNS = BLOCK_COLUMNS };
 
 void csr_destroy(csr_t *a) {
     free((void *)a->indptr);
@@ -50,21 +49,6 @@ void csr_product(const csr_t *a, const double *x, double *y) {
                 sum[c] += a->value[e] * from[c];
         }
         memcpy(y + row * COLUMNS, sum, sizeof sum);
-    }
-}
-
-void block_norms(size_t n, const double *x, double norm[COLUMNS]) {
-    double part[SLICES][COLUMNS] = {0}; /* slices are fixed, so threads do not change the sum */
-#pragma omp parallel for schedule(static) if (n >= PARALLEL_LEAST)
-    for (size_t s = 0; s < SLICES; s++)
-        for (size_t i = n * s / SLICES; i < n * (s + 1) / SLICES; i++)
-            for (int c = 0; c < COLUMNS; c++)
-                part[s][c] += x[i * COLUMNS + c] * x[i * COLUMNS + c];
-    for (int c = 0; c < COLUMNS; c++) {
-        double sum = 0.0;
-        for (int s = 0; s < SLICES; s++)
-            sum += part[s][c];
-        norm[c] = sqrt(sum);
     }
 }
 
