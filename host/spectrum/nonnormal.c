@@ -21,13 +21,19 @@ static const double TIE = 1e-6;              /* growths this near are equal: the
  * cancel to at worst e^16 = 1e7 roundings. Longer steps need fewer products, but coarser parts. */
 static const double STEP_NORM = 8.0;
 
+/* Where a state of the space x0 has grown most: x0 vector[.][0]; all states at that time. */
+typedef struct {
+    double growth, time, vector[COLUMNS][COLUMNS];
+    double *x; /* block */
+} peak_t;
+
 typedef struct {
     const csr_t *forward, *adjoint;
-    double decay;                                  /* 1 + max(0, alpha): of exp((A - decay) t) */
-    double horizon, length;                        /* T and the step, in tau */
-    double *x0, *x, *peak, *term, *next;           /* blocks */
-    double *part;                                  /* [PARTS] blocks */
-    double growth, time, vector[COLUMNS][COLUMNS]; /* best state: x0 vector[.][0] */
+    double decay;                        /* 1 + max(0, alpha): of exp((A - decay) t) */
+    double horizon, length;              /* T and the step, in tau */
+    double *x0, *x, *peak, *term, *next; /* blocks */
+    double *part;                        /* [PARTS] blocks */
+    peak_t near, far;                    /* the best so far is put in `near`; far: longer times */
 } sweep_t;
 
 /* part[p] = exp((A - decay) tau (p + 1)/parts) x, tau for each column: Taylor's series of exp(A t),
@@ -96,34 +102,55 @@ static status_t propagate(sweep_t *w, const csr_t *a, const double time[COLUMNS]
     }
 }
 
-/* From x0: growth, time and vector of the state that grows most over 0 < t <= reach, and all states
- * at that time in `peak`. */
-static status_t forward(sweep_t *w, double reach) {
+/* From x0: the peaks over 0 < t <= split and split < t <= reach. */
+static status_t forward(sweep_t *w, double split, double reach) {
     size_t n = w->forward->n, size = n * COLUMNS;
     double tau[COLUMNS], square[COLUMNS] = {0}, vector[COLUMNS][COLUMNS];
     memcpy(w->x, w->x0, size * sizeof *w->x);
     for (int c = 0; c < COLUMNS; c++)
         tau[c] = w->length;
-    w->growth = 0.0;
+    w->near.growth = w->far.growth = 0.0;
     for (double done = 0.0; done < reach - 0.5 * w->length; done += w->length) {
         TRY(step(w, w->forward, tau, PARTS));
         for (int p = 0; p < PARTS; p++) {
             const double *x = w->part + (size_t)p * size;
+            double time = done + w->length * (p + 1.0) / PARTS;
+            peak_t *peak = time > split ? &w->far : &w->near;
             TRY(block_singular(n, x, square, vector));
-            if (sqrt(fmax(square[0], 0.0)) <= w->growth * (1.0 + TIE))
+            if (sqrt(fmax(square[0], 0.0)) <= peak->growth * (1.0 + TIE))
                 continue;
-            w->growth = sqrt(square[0]);
-            w->time = done + w->length * (p + 1.0) / PARTS;
-            memcpy(w->vector, vector, sizeof vector);
-            memcpy(w->peak, x, size * sizeof *x);
+            peak->growth = sqrt(square[0]);
+            peak->time = time;
+            memcpy(peak->vector, vector, sizeof vector);
+            memcpy(peak->x, x, size * sizeof *x);
         }
         memcpy(w->x, w->part + (PARTS - 1) * size, size * sizeof *w->x);
     }
     return STATUS_OK;
 }
 
+/* x: the best states of both peaks, half of the columns each, taken back to t = 0. */
+static status_t backward(sweep_t *w) {
+    size_t n = w->forward->n;
+    double time[COLUMNS];
+    bool two = w->far.growth > 0.0;
+    block_rotate(n, w->near.x, w->near.vector);
+    if (two)
+        block_rotate(n, w->far.x, w->far.vector);
+    for (int c = 0; c < COLUMNS; c++) {
+        const peak_t *peak = two && c % 2 ? &w->far : &w->near;
+        time[c] = peak->time;
+        for (size_t i = 0; i < n; i++)
+            w->x[i * COLUMNS + c] = peak->x[i * COLUMNS + (two ? c / 2 : c)];
+    }
+    block_normalize(n, w->x);
+    return propagate(w, w->adjoint, time);
+}
+
 /* Climbs from the columns of x0. First some rounds for each column at a time of its own, for the
- * space to be rich; it settles on a shorter reach, and is then shown all of the horizon. */
+ * space to be rich. Then two peaks at once, because the highest at first need not be so in the end:
+ * the best, and the best of longer times. The sweeps end at a multiple of the best time; the last
+ * one goes over all of the horizon. */
 static status_t climb(sweep_t *w) {
     static const double warm[COLUMNS] = {1.0, 2.0, 0.5, 4.0, 1.5, 3.0, 0.7, 0.3}; /* tau */
     size_t n = w->forward->n, bytes = n * COLUMNS * sizeof *w->x;
@@ -135,26 +162,29 @@ static status_t climb(sweep_t *w) {
         TRY(propagate(w, w->adjoint, warm));
         block_normalize(n, w->x);
     }
-    double before = 0.0, reach = w->horizon, time[COLUMNS];
+    double near = 0.0, far = 0.0, split = 4.0, reach = w->horizon;
     for (int round = 0; round < ROUNDS_MAX; round++) {
         block_orthonormalize(n, w->x);
         memcpy(w->x0, w->x, bytes);
-        TRY(forward(w, reach));
-        bool settled = w->growth - before <= GROWTH_TOLERANCE * w->growth;
+        TRY(forward(w, split, reach));
+        if (w->far.growth > w->near.growth) {
+            peak_t best = w->far;
+            w->far = w->near;
+            w->near = best;
+        }
+        double enough = GROWTH_TOLERANCE * w->near.growth;
+        bool settled = w->near.growth - near <= enough && w->far.growth - far <= enough;
         if (settled && reach == w->horizon)
             return STATUS_OK;
-        before = w->growth;
-        reach = settled ? w->horizon : fmin(w->horizon, 1.5 * w->time + 1.0);
-        memcpy(w->x, w->peak, bytes);
-        block_rotate(n, w->x, w->vector);
-        block_normalize(n, w->x);
-        for (int c = 0; c < COLUMNS; c++)
-            time[c] = w->time;
-        TRY(propagate(w, w->adjoint, time));
+        near = w->near.growth;
+        far = w->far.growth;
+        split = 1.4 * w->near.time;
+        reach = settled ? w->horizon : fmin(w->horizon, 2.5 * w->near.time + 1.0);
+        TRY(backward(w));
     }
     FAIL(STATUS_FAILED,
          "transient growth: no maximum after %d rounds, the last %g at %g tau; give other starts",
-         ROUNDS_MAX, w->growth, w->time);
+         ROUNDS_MAX, w->near.growth, w->near.time);
 }
 
 /* Puts the best state in column 0 of x0, and finds its growth and time between the parts of a step:
@@ -162,10 +192,10 @@ static status_t climb(sweep_t *w) {
  * neighbours. Where nothing has grown, 1 at t = 0. */
 static status_t refine(sweep_t *w) {
     size_t n = w->forward->n, size = n * COLUMNS;
-    double spacing = w->length / PARTS, at[COLUMNS] = {w->time - spacing};
+    double spacing = w->length / PARTS, at[COLUMNS] = {w->near.time - spacing};
     double tau[COLUMNS] = {fmin(2.0 * spacing, w->horizon - at[0])};
     double height[PARTS + 1], norm[COLUMNS];
-    block_rotate(n, w->x0, w->vector);
+    block_rotate(n, w->x0, w->near.vector);
     memcpy(w->x, w->x0, size * sizeof *w->x);
     TRY(propagate(w, w->forward, at));
     block_norms(n, w->x, norm);
@@ -185,11 +215,11 @@ static status_t refine(sweep_t *w) {
         offset = bend < 0.0 ? -slope / bend : 0.0;
         rise = bend < 0.0 ? -0.5 * slope * slope / bend : 0.0;
     }
-    w->growth = height[top] + rise;
-    w->time = at[0] + tau[0] / PARTS * (top + offset);
-    if (w->growth <= 1.0 + TIE) {
-        w->growth = 1.0;
-        w->time = 0.0;
+    w->near.growth = height[top] + rise;
+    w->near.time = at[0] + tau[0] / PARTS * (top + offset);
+    if (w->near.growth <= 1.0 + TIE) {
+        w->near.growth = 1.0;
+        w->near.time = 0.0;
     }
     return STATUS_OK;
 }
@@ -233,10 +263,10 @@ static status_t maximize(sweep_t *w, const nonnormality_options_t *options,
                      b * COLUMNS + (size_t)c);
         TRY(climb(w));
         TRY(refine(w));
-        if (b > 0 && w->growth <= result->growth)
+        if (b > 0 && w->near.growth <= result->growth)
             continue;
-        result->growth = w->growth;
-        result->time = w->time;
+        result->growth = w->near.growth;
+        result->time = w->near.time;
         for (size_t i = 0; i < n && result->x0; i++)
             result->x0[i] = w->x0[i * COLUMNS];
     }
@@ -260,17 +290,17 @@ status_t nonnormality(const csr_t *a, const nonnormality_options_t *options,
     TRY(csr_transpose(a, &transpose));
     sweep_t w = {.forward = a, .adjoint = &transpose};
     size_t size = a->n * COLUMNS;
-    double *blocks = malloc((5 + PARTS) * size * sizeof *blocks);
+    double *blocks = malloc((6 + PARTS) * size * sizeof *blocks);
     status_t status = STATUS_OK;
     if (blocks) {
-        double **place[] = {&w.x0, &w.x, &w.peak, &w.term, &w.next, &w.part};
-        for (size_t k = 0; k < 6; k++)
+        double **place[] = {&w.x0, &w.x, &w.near.x, &w.far.x, &w.term, &w.next, &w.part};
+        for (size_t k = 0; k < 7; k++)
             *place[k] = blocks + k * size;
         status = maximize(&w, options, result);
     } else {
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
                              "transient growth: no memory for %d vectors of order %zu (%.1f MB)",
-                             (5 + PARTS) * COLUMNS, a->n, (double)((5 + PARTS) * size) * 8e-6);
+                             (6 + PARTS) * COLUMNS, a->n, (double)((6 + PARTS) * size) * 8e-6);
     }
     free(blocks);
     csr_destroy(&transpose);
