@@ -183,6 +183,25 @@ static void feedforward_pair(void **state) {
         }
 }
 
+/* Twelve fast feedforward pairs, more than a block has columns, and a slow one that ends higher:
+ * with d = 1 - its self-coupling, exp(asinh(c t/2) - d t), largest at t = sqrt(1/d^2 - 4/c^2). */
+static void later_peak(void **state) {
+    (void)state;
+    enum { N = 300 };
+    double *a = calloc(N * N, sizeof *a), c = 1.8, d = 0.2;
+    for (size_t k = 0; k < 12; k++)
+        a[2 * k * N + 2 * k + 1] = 8.5 + 0.01 * (double)k;
+    a[100 * N + 200] = c;
+    a[100 * N + 100] = a[200 * N + 200] = 1.0 - d;
+    nonnormality_t r = measure(N, a, &(nonnormality_options_t){-d, NAN, NULL, 0}, NULL);
+    double time = sqrt(1.0 / (d * d) - 4.0 / (c * c)), fast = sqrt(1.0 - 4.0 / (8.61 * 8.61));
+    double growth = exp(asinh(0.5 * c * time) - d * time);
+    assert_true(exp(asinh(0.5 * 8.61 * fast) - fast) < 0.98 * growth);
+    assert_float_equal(r.growth / growth, 1.0, 2e-4); /* twice the climb's tolerance */
+    assert_float_equal(r.time, time, 0.1);            /* 0.02 of the time above, 5 times slower */
+    free(a);
+}
+
 /* Random matrices with a strong feedforward part, stable and not. */
 static void as_dense_scan(void **state) {
     (void)state;
@@ -267,9 +286,13 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(normal_matrices), cmocka_unit_test(feedforward_pair),
-        cmocka_unit_test(as_dense_scan),   cmocka_unit_test(given_starts),
-        cmocka_unit_test(refusals),        cmocka_unit_test(any_number_of_threads),
+        cmocka_unit_test(normal_matrices),
+        cmocka_unit_test(feedforward_pair),
+        cmocka_unit_test(later_peak),
+        cmocka_unit_test(as_dense_scan),
+        cmocka_unit_test(given_starts),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(any_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

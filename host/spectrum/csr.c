@@ -1,9 +1,12 @@
 #include "host/spectrum/csr.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = BLOCK_COLUMNS };
+#include "host/spectrum/operator.h"
+
+enum { COLUMNS = BLOCK_COLUMNS, NORM_ROUNDS = 6 };
 
 void csr_destroy(csr_t *a) {
     free((void *)a->indptr);
@@ -50,6 +53,21 @@ void csr_product(const csr_t *a, const double *x, double *y) {
         }
         memcpy(y + row * COLUMNS, sum, sizeof sum);
     }
+}
+
+double csr_norm(const csr_t *a, const csr_t *transpose, double *x, double *y) {
+    double norm[COLUMNS], largest = 0.0;
+    for (size_t i = 0; i < a->n * COLUMNS; i++)
+        x[i] = start_element(1, i);
+    for (int round = 0; round < NORM_ROUNDS; round++) {
+        block_normalize(a->n, x);
+        csr_product(a, x, y);
+        block_norms(a->n, y, norm);
+        for (int c = 0; c < COLUMNS; c++)
+            largest = fmax(largest, norm[c]);
+        csr_product(transpose, y, x);
+    }
+    return largest;
 }
 
 double csr_squares(const csr_t *a) {

@@ -18,6 +18,8 @@ void csr_destroy(csr_t *a);
 
 /* Y = A X; blocks that do not overlap. */
 void csr_product(const csr_t *a, const double *x, double *y);
+/* |A|_2 from below, by a few rounds of power iteration on A^T A. x, y: blocks to work in. */
+double csr_norm(const csr_t *a, const csr_t *transpose, double *x, double *y);
 /* Sum of a^2 over all entries. */
 double csr_squares(const csr_t *a);
 

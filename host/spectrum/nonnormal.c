@@ -13,7 +13,7 @@
 #include "host/spectrum/operator.h"
 
 enum { COLUMNS = BLOCK_COLUMNS, RANDOM_LEAST = 2, PARTS = 8, DEGREE_MAX = 80 };
-enum { NORM_ROUNDS = 6, WARM_ROUNDS = 2, ROUNDS_MAX = 100 };
+enum { WARM_ROUNDS = 2, ROUNDS_MAX = 100 };
 static const double SERIES_TOLERANCE = 1e-9; /* of a step: a hundredth of TIE over 1000 steps */
 static const double GROWTH_TOLERANCE = 1e-4; /* relative, over a round */
 static const double TIE = 1e-6;              /* growths this near are equal: the earlier counts */
@@ -224,27 +224,11 @@ static status_t refine(sweep_t *w) {
     return STATUS_OK;
 }
 
-/* |A|_2 from below, by power iteration on A^T A. */
-static double matrix_norm(sweep_t *w) {
-    size_t n = w->forward->n;
-    double norm[COLUMNS], largest = 0.0;
-    for (size_t i = 0; i < n * COLUMNS; i++)
-        w->x[i] = start_element(1, i);
-    for (int round = 0; round < NORM_ROUNDS; round++) {
-        block_normalize(n, w->x);
-        csr_product(w->forward, w->x, w->next);
-        block_norms(n, w->next, norm);
-        for (int c = 0; c < COLUMNS; c++)
-            largest = fmax(largest, norm[c]);
-        csr_product(w->adjoint, w->next, w->x);
-    }
-    return largest;
-}
-
 static status_t maximize(sweep_t *w, const nonnormality_options_t *options,
                          nonnormality_t *result) {
     size_t n = w->forward->n;
-    double norms[COLUMNS], longest = fmin(1.0, STEP_NORM / matrix_norm(w));
+    double norms[COLUMNS],
+        longest = fmin(1.0, STEP_NORM / csr_norm(w->forward, w->adjoint, w->x, w->next));
     w->decay = 1.0 + fmax(0.0, options->alpha);
     w->horizon = fmin(fmax(3.0 / fabs(options->alpha), 10.0), 50.0);
     w->length = w->horizon / ceil(w->horizon / longest);
