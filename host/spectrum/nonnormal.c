@@ -33,7 +33,7 @@ typedef struct {
     double horizon, length;              /* T and the step, in tau */
     double *x0, *x, *peak, *term, *next; /* blocks */
     double *part;                        /* [PARTS] blocks */
-    peak_t near, far;                    /* the best so far is put in `near`; far: longer times */
+    peak_t near, far; /* the best so far is put in `near`; far: at longer times */
 } sweep_t;
 
 /* part[p] = exp((A - decay) tau (p + 1)/parts) x, tau for each column: Taylor's series of exp(A t),
@@ -149,8 +149,8 @@ static status_t backward(sweep_t *w) {
 
 /* Climbs from the columns of x0. First some rounds for each column at a time of its own, for the
  * space to be rich. Then two peaks at once, because the highest at first need not be so in the end:
- * the best, and the best of longer times. The sweeps end at a multiple of the best time; the last
- * one goes over all of the horizon. */
+ * the best, and the best at more than twice its time. The sweeps end at a multiple of the best
+ * time; the last one goes over all of the horizon. */
 static status_t climb(sweep_t *w) {
     static const double warm[COLUMNS] = {1.0, 2.0, 0.5, 4.0, 1.5, 3.0, 0.7, 0.3}; /* tau */
     size_t n = w->forward->n, bytes = n * COLUMNS * sizeof *w->x;
@@ -178,8 +178,8 @@ static status_t climb(sweep_t *w) {
             return STATUS_OK;
         near = w->near.growth;
         far = w->far.growth;
-        split = 1.4 * w->near.time;
-        reach = settled ? w->horizon : fmin(w->horizon, 2.5 * w->near.time + 1.0);
+        split = 2.0 * w->near.time;
+        reach = settled ? w->horizon : fmin(w->horizon, 3.0 * w->near.time + 1.0);
         TRY(backward(w));
     }
     FAIL(STATUS_FAILED,
