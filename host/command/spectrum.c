@@ -112,9 +112,9 @@ static status_t measure(const options_t *options, measured_t *m) {
     matrix_destroy(&matrix);
     TRY(status);
     m->checked = options->exact;
-    return options->exact ? theory_symbol_check(&m->config, &m->plan, &m->theory, m->theory.radius,
-                                                &m->check)
-                          : STATUS_OK;
+    return options->exact
+               ? theory_symbol_check(&m->config, &m->plan, &m->theory, m->theory.radius, &m->check)
+               : STATUS_OK;
 }
 
 /* A file of its own, unless the group goes into the run's. */

@@ -205,8 +205,7 @@ void spectrum_warn(const measured_t *m) {
                     s->match.unpredicted == 1 ? " was" : "s were");
     size_t loose = 0;
     for (size_t k = 0; k < s->count; k++)
-        loose +=
-            !s->converged[k] && (s->full || hypot(s->re[k], s->im[k]) > m->theory.radius * 1.05);
+        loose += !s->converged[k] && (s->full || hypot(s->re[k], s->im[k]) > s->match.reach);
     if (loose > 0)
         status_warn("%zu eigenvalue%s did not converge; the file marks them (converged = 0)", loose,
                     loose == 1 ? "" : "s");

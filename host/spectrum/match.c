@@ -78,8 +78,9 @@ static double group_overlap(const match_input_t *in, const double *overlap, cons
         if (result->group_of[m] != g)
             continue;
         square += overlap[k * theory->n_outliers + m] * overlap[k * theory->n_outliers + m];
-        near = near || hypot(re - mode->re, im - mode->im) <=
-                           6.0 * mode->std * sqrt(0.5 * (multiplicity + 1.0));
+        double margin = clear_of_disk(theory, mode) ? 5.0 : 1.0;
+        near = near ||
+               hypot(re - mode->re, im - mode->im) <= mode->std * (sqrt(multiplicity) + margin);
     }
     double inside = theory->radius / hypot(re, im);
     double least = fmax(0.25 * (1.0 - inside * inside), 4.0 * multiplicity / n);
