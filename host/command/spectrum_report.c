@@ -69,12 +69,12 @@ json_t *spectrum_json(const measured_t *m) {
         s->match.missing, "unpredicted", s->match.unpredicted, "products",
         (json_int_t)s->pairs.products, "seconds", s->seconds);
     if (full)
-        json_object_set_new(object, "non_normality",
-                            json_pack("{s:o, s:o, s:o, s:o}", "henrici",
-                                      report_number(s->nonnormal.henrici), "henrici_relative",
-                                      report_number(s->nonnormal.henrici_relative),
-                                      "transient_growth", report_number(s->nonnormal.growth),
-                                      "transient_time", report_number(s->nonnormal.time)));
+        json_object_set_new(
+            object, "non_normality",
+            json_pack("{s:o, s:o, s:o, s:o, s:b}", "henrici", report_number(s->nonnormal.henrici),
+                      "henrici_relative", report_number(s->nonnormal.henrici_relative),
+                      "transient_growth", report_number(s->nonnormal.growth), "transient_time",
+                      report_number(s->nonnormal.time), "settled", s->nonnormal.settled));
     else
         json_object_set_new(object, "leading", leading);
     if (m->checked)
@@ -162,6 +162,14 @@ static void print_check(const symbol_check_t *check) {
     }
 }
 
+static void print_normality(const nonnormality_t *n) {
+    printf("normality     Henrici's departure %.4g, %.3f of the matrix's norm; largest transient "
+           "growth %s%.3g, %s%.3g tau\n",
+           n->henrici, n->henrici_relative, n->settled ? "" : "at least ", n->growth,
+           n->time > 0.99 * n->horizon ? "still rising at the end of the search, " : "at ",
+           n->time);
+}
+
 void spectrum_print(const measured_t *m) {
     const spectrum_t *s = &m->spectrum;
     printf("matrix        %s, %zu neurons, hash %016llx\n", m->matrix_name, s->n,
@@ -173,11 +181,7 @@ void spectrum_print(const measured_t *m) {
                s->bulk.radius, s->bulk.radius_predicted,
                100.0 * (s->bulk.radius / s->bulk.radius_predicted - 1.0), s->bulk.ks,
                s->bulk.largest);
-        printf(
-            "normality     Henrici's departure %.4g, %.3f of the matrix's norm; largest transient "
-            "growth %.3g, at %.3g tau\n",
-            s->nonnormal.henrici, s->nonnormal.henrici_relative, s->nonnormal.growth,
-            s->nonnormal.time);
+        print_normality(&s->nonnormal);
     } else {
         printf("spectrum      %zu leading eigenvalues (%s) by %s in %.1f s, %u products\n",
                s->count, criterion(m->options.by), s->solver, s->seconds, s->pairs.products);

@@ -27,8 +27,13 @@ static double weight(bool real_mode, double im) {
     return (im > 0.0 ? 2.0 : 1.0) / (real_mode ? 1.0 : 2.0);
 }
 
-/* Modes fall into one group where their eigenvalues are as near to each other, or to others of the
- * group, as they scatter: the noise mixes their eigenvectors. Groups are numbered by first mode. */
+/* The m eigenvalues of a mode make a cloud of radius std sqrt(m), by the circular law. */
+static double cloud(const eigenmode_t *mode) {
+    return mode->std * sqrt(mode->multiplicity);
+}
+
+/* Modes fall into one group where their clouds touch, or touch others of the group: the noise mixes
+ * their eigenvectors. Groups are numbered by first mode. */
 static size_t group_modes(const theory_t *theory, size_t *group_of) {
     size_t modes = theory->n_outliers, groups = 0;
     for (size_t m = 0; m < modes; m++)
@@ -39,7 +44,7 @@ static size_t group_modes(const theory_t *theory, size_t *group_of) {
             for (size_t k = 0; k < m; k++) {
                 const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
                 if (group_of[m] == group_of[k] ||
-                    hypot(a->re - b->re, a->im - b->im) > scatter(a) + scatter(b))
+                    hypot(a->re - b->re, a->im - b->im) > cloud(a) + cloud(b))
                     continue;
                 group_of[m] = group_of[k] = group_of[k] < group_of[m] ? group_of[k] : group_of[m];
                 changed = true;
@@ -53,22 +58,23 @@ static size_t group_modes(const theory_t *theory, size_t *group_of) {
 /* A pair's chance of belonging to a group (index: the group), or to one of its modes. */
 typedef struct {
     uint32_t pair, index;
-    double overlap;
+    double score;
 } candidate_t;
 
 static int best_first(const void *left, const void *right) {
     const candidate_t *a = left, *b = right;
-    if (a->overlap != b->overlap)
-        return a->overlap < b->overlap ? 1 : -1;
+    if (a->score != b->score)
+        return a->score < b->score ? 1 : -1;
     return a->pair != b->pair ? (a->pair > b->pair) - (a->pair < b->pair)
                               : (a->index > b->index) - (a->index < b->index);
 }
 
-/* Overlap of pair k with group g, or 0 where distance or overlap say that it is none of it. */
-static double group_overlap(const match_input_t *in, const double *overlap, const match_t *result,
-                            uint32_t k, size_t g) {
+/* How well pair k suits group g: its square overlap, less by how far it lies from the nearest mode
+ * of the group; 0 where distance or overlap say that it is none of it. */
+static double group_score(const match_input_t *in, const double *overlap, const match_t *result,
+                          uint32_t k, size_t g) {
     const theory_t *theory = in->theory;
-    double re = in->pairs->re[k], im = in->pairs->im[k], n = 0.0, square = 0.0;
+    double re = in->pairs->re[k], im = in->pairs->im[k], n = 0.0, square = 0.0, least = INFINITY;
     double multiplicity = result->groups[g].predicted.multiplicity;
     bool near = false;
     for (uint32_t a = 0; a < theory->populations; a++)
@@ -77,14 +83,14 @@ static double group_overlap(const match_input_t *in, const double *overlap, cons
         const eigenmode_t *mode = &theory->outliers[m];
         if (result->group_of[m] != g)
             continue;
+        double bars = hypot(re - mode->re, im - mode->im) / mode->std;
         square += overlap[k * theory->n_outliers + m] * overlap[k * theory->n_outliers + m];
-        double margin = clear_of_disk(theory, mode) ? 5.0 : 1.0;
-        near = near ||
-               hypot(re - mode->re, im - mode->im) <= mode->std * (sqrt(multiplicity) + margin);
+        near = near || bars <= sqrt(multiplicity) + (clear_of_disk(theory, mode) ? 5.0 : 1.0);
+        least = fmin(least, bars * bars / (multiplicity + 1.0));
     }
     double inside = theory->radius / hypot(re, im);
-    double least = fmax(0.25 * (1.0 - inside * inside), 4.0 * multiplicity / n);
-    return near && square >= least ? sqrt(square) : 0.0;
+    double enough = fmax(0.25 * (1.0 - inside * inside), 4.0 * multiplicity / n);
+    return near && square >= enough ? square * exp(-least) : 0.0;
 }
 
 /* Hands out places, best candidates first: place_of[pair]; the weight of a pair is that of a real
@@ -120,9 +126,9 @@ static void assign(const match_input_t *in, const double *overlap, const match_t
     for (uint32_t k = 0; k < in->pairs->count; k++) {
         groups[k] = mode_of[k] = UNMATCHED;
         for (uint32_t g = 0; g < result->n_groups; g++) {
-            double o = group_overlap(in, overlap, result, k, g);
-            if (o > 0.0)
-                room->candidate[n++] = (candidate_t){k, g, o};
+            double score = group_score(in, overlap, result, k, g);
+            if (score > 0.0)
+                room->candidate[n++] = (candidate_t){k, g, score};
         }
     }
     hand_out(in, room->candidate, n, room->real, room->places, groups);
@@ -226,7 +232,7 @@ static double least_inputs(const network_plan_t *plan) {
 static bool taken(const match_input_t *in, const double *overlap, const match_t *result,
                   uint32_t k) {
     for (size_t g = 0; g < result->n_groups; g++)
-        if (group_overlap(in, overlap, result, k, g) > 0.0)
+        if (group_score(in, overlap, result, k, g) > 0.0)
             return true;
     return false;
 }

@@ -53,7 +53,7 @@ typedef struct {
     double delta;
 } match_input_t;
 
-/* Predicted modes whose eigenvalues are nearer to each other than they scatter form a group. An
+/* Predicted modes whose clouds of eigenvalues touch form a group. An
  * eigenvalue beyond the disk goes to the group that its eigenvector overlaps most, if it lies
  * within sqrt(m) + 5 error bars of one of the group's m modes (their noise makes a cloud of radius
  * sqrt(m) error bars; + 1 for modes near the disk, whose edge is easily mistaken for them) and the
