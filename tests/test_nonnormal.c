@@ -183,6 +183,36 @@ static void feedforward_pair(void **state) {
         }
 }
 
+/* A feedforward pair of weight c whose neurons have a self-coupling of 1 - d grows by
+ * exp(asinh(c t/2) - d t), most at t = sqrt(1/d^2 - 4/c^2). */
+static double pair_growth(double c, double d, double *time) {
+    *time = sqrt(1.0 / (d * d) - 4.0 / (c * c));
+    return exp(asinh(0.5 * c * *time) - d * *time);
+}
+
+/* Forty such pairs hide a slower one that ends higher: a climb that follows only the highest peak
+ * stays with the forty. */
+static void later_peak(void **state) {
+    (void)state;
+    enum { N = 300, FAST = 40 };
+    static const double c = 1.05, d = 0.12, c_fast = 3.0, d_fast = 0.35;
+    double *a = calloc(N * N, sizeof *a), time, time_fast;
+    for (size_t k = 0; k < 2 * FAST; k++)
+        a[k * N + k] = 1.0 - d_fast;
+    for (size_t k = 0; k < 2 * FAST; k += 2)
+        a[k * N + k + 1] = c_fast;
+    a[100 * N + 200] = c;
+    a[100 * N + 100] = a[200 * N + 200] = 1.0 - d;
+    nonnormality_t r = measure(N, a, &(nonnormality_options_t){-d, NAN, NULL, 0}, NULL);
+    double growth = pair_growth(c, d, &time), fast = pair_growth(c_fast, d_fast, &time_fast);
+    print_message("growth %.5f at %.4f, exact %.5f at %.4f, the others %.5f at %.4f\n", r.growth,
+                  r.time, growth, time, fast, time_fast);
+    assert_true(fast < 0.99 * growth && time > 2.0 * time_fast);
+    assert_float_equal(r.growth / growth, 1.0, 2e-4); /* twice the climb's tolerance */
+    assert_float_equal(r.time, time, 0.2);            /* 0.02 of the time above, slower by 1/d */
+    free(a);
+}
+
 /* Random matrices with a strong feedforward part, stable and not. */
 static void as_dense_scan(void **state) {
     (void)state;
@@ -267,9 +297,13 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(normal_matrices), cmocka_unit_test(feedforward_pair),
-        cmocka_unit_test(as_dense_scan),   cmocka_unit_test(given_starts),
-        cmocka_unit_test(refusals),        cmocka_unit_test(any_number_of_threads),
+        cmocka_unit_test(normal_matrices),
+        cmocka_unit_test(feedforward_pair),
+        cmocka_unit_test(later_peak),
+        cmocka_unit_test(as_dense_scan),
+        cmocka_unit_test(given_starts),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(any_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

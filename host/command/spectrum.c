@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/command/spectrum_report.h"
+#include "host/io/root.h"
 #include "host/io/state_file.h"
 #include "host/io/write_spectrum.h"
 #include "host/version.h"
@@ -110,10 +111,10 @@ static status_t measure(const options_t *options, measured_t *m) {
         spectrum_measure(&m->config, &m->plan, &m->theory, &matrix, &m->options, &m->spectrum);
     matrix_destroy(&matrix);
     TRY(status);
-    if (options->exact)
-        TRY(theory_symbol_check(&m->config, &m->plan, &m->theory, 0.5 * m->theory.radius,
-                                &m->check));
-    return STATUS_OK;
+    m->checked = options->exact;
+    return options->exact
+               ? theory_symbol_check(&m->config, &m->plan, &m->theory, m->theory.radius, &m->check)
+               : STATUS_OK;
 }
 
 /* A file of its own, unless the group goes into the run's. */
@@ -154,6 +155,7 @@ static status_t perform(const options_t *options, measured_t *m) {
     TRY(same_network(options, m));
     TRY(measure(options, m));
     TRY(store(options, m));
+    spectrum_warn(m);
     if (options->json)
         return command_print_json(spectrum_json(m));
     spectrum_print(m);

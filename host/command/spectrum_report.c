@@ -23,10 +23,10 @@ static json_t *outlier_json(const measured_t *m, const outlier_t *o) {
 }
 
 static json_t *group_json(const match_group_t *g) {
-    return json_pack("{s:i, s:i, s:i, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "nx", g->nx,
-                     "ny", g->ny, "multiplicity", g->predicted.multiplicity, "found", g->found,
-                     "predicted_re", g->predicted.re, "predicted_im", g->predicted.im, "std_re",
-                     report_number(g->predicted.std_re), "std_im",
+    return json_pack("{s:i, s:i, s:i, s:f, s:b, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "nx",
+                     g->nx, "ny", g->ny, "multiplicity", g->predicted.multiplicity, "found",
+                     g->found, "ragged", g->ragged, "predicted_re", g->predicted.re, "predicted_im",
+                     g->predicted.im, "std_re", report_number(g->predicted.std_re), "std_im",
                      report_number(g->predicted.std_im), "re", report_number(g->re), "im",
                      report_number(g->im), "z_re", report_number(g->z_re), "z_im",
                      report_number(g->z_im));
@@ -126,16 +126,17 @@ static void print_groups(const measured_t *m) {
         if (isnan(group->z_re))
             continue;
         if (shown++ == 0)
-            printf(
-                "\n  groups of equal modes: mean of their eigenvalues against the predicted one, "
-                "in error bars of the mean\n");
+            printf("\n  groups of equal modes, all found: mean of their eigenvalues, and its "
+                   "distance from "
+                   "the prediction in its error bars\n");
         char measured[48], z[24] = "";
         eigenvalue_text(group->re, group->im, measured);
         if (!isnan(group->z_im))
             snprintf(z, sizeof z, ", im %+.1f", group->z_im);
-        printf("  (%d,%d)%s x%-3d %s   re %+.1f%s\n", group->nx, group->ny,
-               group->nx > 9 || group->ny > 9 ? "" : " ", group->predicted.multiplicity, measured,
-               group->z_re, z);
+        char wave[32];
+        snprintf(wave, sizeof wave, "(%d,%d)", group->nx, group->ny);
+        printf("  %-8s x%-3d %-21s  re %+.1f%s%s\n", wave, group->predicted.multiplicity, measured,
+               group->z_re, z, group->ragged ? "  (at the disk's ragged edge)" : "");
     }
 }
 
@@ -204,8 +205,7 @@ void spectrum_warn(const measured_t *m) {
                     s->match.unpredicted == 1 ? " was" : "s were");
     size_t loose = 0;
     for (size_t k = 0; k < s->count; k++)
-        loose +=
-            !s->converged[k] && (s->full || hypot(s->re[k], s->im[k]) > m->theory.radius * 1.05);
+        loose += !s->converged[k] && (s->full || hypot(s->re[k], s->im[k]) > s->match.reach);
     if (loose > 0)
         status_warn("%zu eigenvalue%s did not converge; the file marks them (converged = 0)", loose,
                     loose == 1 ? "" : "s");

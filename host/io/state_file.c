@@ -61,7 +61,7 @@ static status_t population_gains(h5_file_t *file, const population_config_t *p, 
 
 status_t state_file_gains(h5_file_t *file, const config_t *config, const network_t *net,
                           double at_ms, double *found_ms, double *gain) {
-    size_t frame, largest = 0;
+    size_t frame = 0, largest = 0;
     TRY(find_frame(file, at_ms, &frame, found_ms));
     for (uint32_t a = 0; a < net->populations; a++)
         largest = population_size(&net->population[a]) > largest

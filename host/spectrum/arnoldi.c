@@ -210,7 +210,7 @@ static status_t entries(krylov_t *k, const double *y, const ritz_t *ritz, uint32
 
 static status_t solve(krylov_t *k, double *work, double *y, ritz_t *ritz, eigenpairs_t *pairs) {
     TRY(iterate(k, work));
-    uint32_t count;
+    uint32_t count = 0;
     TRY(ritz_values(k, y, work, work + k->basis, ritz, &count));
     return entries(k, y, ritz, count, pairs);
 }

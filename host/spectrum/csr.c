@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = BLOCK_COLUMNS, SLICES = 64 };
+#include "host/spectrum/operator.h"
+
+enum { COLUMNS = BLOCK_COLUMNS, NORM_ROUNDS = 6 };
 
 void csr_destroy(csr_t *a) {
     free((void *)a->indptr);
@@ -53,19 +55,19 @@ void csr_product(const csr_t *a, const double *x, double *y) {
     }
 }
 
-void block_norms(size_t n, const double *x, double norm[COLUMNS]) {
-    double part[SLICES][COLUMNS] = {0}; /* slices are fixed, so threads do not change the sum */
-#pragma omp parallel for schedule(static) if (n >= PARALLEL_LEAST)
-    for (size_t s = 0; s < SLICES; s++)
-        for (size_t i = n * s / SLICES; i < n * (s + 1) / SLICES; i++)
-            for (int c = 0; c < COLUMNS; c++)
-                part[s][c] += x[i * COLUMNS + c] * x[i * COLUMNS + c];
-    for (int c = 0; c < COLUMNS; c++) {
-        double sum = 0.0;
-        for (int s = 0; s < SLICES; s++)
-            sum += part[s][c];
-        norm[c] = sqrt(sum);
+double csr_norm(const csr_t *a, const csr_t *transpose, double *x, double *y) {
+    double norm[COLUMNS], largest = 0.0;
+    for (size_t i = 0; i < a->n * COLUMNS; i++)
+        x[i] = start_element(1, i);
+    for (int round = 0; round < NORM_ROUNDS; round++) {
+        block_normalize(a->n, x);
+        csr_product(a, x, y);
+        block_norms(a->n, y, norm);
+        for (int c = 0; c < COLUMNS; c++)
+            largest = fmax(largest, norm[c]);
+        csr_product(transpose, y, x);
     }
+    return largest;
 }
 
 double csr_squares(const csr_t *a) {

@@ -3,15 +3,7 @@
 #ifndef BRISC_SPECTRUM_CSR_H
 #define BRISC_SPECTRUM_CSR_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "kernels/status.h"
-
-enum {
-    BLOCK_COLUMNS = 8,    /* vectors of a block; a block is [n][BLOCK_COLUMNS] */
-    PARALLEL_LEAST = 1000 /* order from which threads are worth their start */
-};
+#include "host/spectrum/block.h"
 
 typedef struct {
     size_t n;
@@ -26,8 +18,8 @@ void csr_destroy(csr_t *a);
 
 /* Y = A X; blocks that do not overlap. */
 void csr_product(const csr_t *a, const double *x, double *y);
-/* Euclidean norms of a block's columns. */
-void block_norms(size_t n, const double *x, double norm[BLOCK_COLUMNS]);
+/* |A|_2 from below, by a few rounds of power iteration on A^T A. x, y: blocks to work in. */
+double csr_norm(const csr_t *a, const csr_t *transpose, double *x, double *y);
 /* Sum of a^2 over all entries. */
 double csr_squares(const csr_t *a);
 

@@ -12,23 +12,47 @@ double leading_value(leading_t by, double delta, double re, double im) {
                                    : hypot(1.0 - delta + delta * re, delta * im);
 }
 
-/* Error bars that a mode's eigenvalues scatter by, at most: those of a degenerate group repel. */
+/* How far one of a mode's eigenvalues scatters: those of a degenerate group repel (theory.h). */
 static double scatter(const eigenmode_t *mode) {
-    return mode->std * sqrt(mode->multiplicity);
+    return mode->std * sqrt(0.5 * (mode->multiplicity + 1));
 }
 
 static bool clear_of_disk(const theory_t *theory, const eigenmode_t *mode) {
-    return hypot(mode->re, mode->im) - 3.0 * mode->std > theory->radius;
+    return hypot(mode->re, mode->im) - 3.0 * scatter(mode) > theory->radius;
 }
 
-/* How many of a mode's eigenvalues an eigenpair stands for: one of a real mode's may pair up with
- * another as complex conjugates, and a complex mode's pair may fall on the real line. */
-static double weight(const eigenmode_t *mode, double im) {
-    return (im > 0.0 ? 2.0 : 1.0) / (mode->im > 0.0 ? 2.0 : 1.0);
+/* How many of a real or complex mode's eigenvalues an eigenpair stands for: two of a real mode's
+ * may pair up as complex conjugates, and a complex mode's pair may fall on the real line. */
+static double weight(bool real_mode, double im) {
+    return (im > 0.0 ? 2.0 : 1.0) / (real_mode ? 1.0 : 2.0);
 }
 
+/* Modes fall into one group where their eigenvalues are as near to each other, or to others of the
+ * group, as they scatter: the noise mixes their eigenvectors. Groups are numbered by first mode. */
+static size_t group_modes(const theory_t *theory, size_t *group_of) {
+    size_t modes = theory->n_outliers, groups = 0;
+    for (size_t m = 0; m < modes; m++)
+        group_of[m] = m;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t m = 0; m < modes; m++)
+            for (size_t k = 0; k < m; k++) {
+                const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
+                if (group_of[m] == group_of[k] ||
+                    hypot(a->re - b->re, a->im - b->im) > scatter(a) + scatter(b))
+                    continue;
+                group_of[m] = group_of[k] = group_of[k] < group_of[m] ? group_of[k] : group_of[m];
+                changed = true;
+            }
+    }
+    for (size_t m = 0; m < modes; m++)
+        group_of[m] = group_of[m] == m ? groups++ : group_of[group_of[m]];
+    return groups;
+}
+
+/* A pair's chance of belonging to a group (index: the group), or to one of its modes. */
 typedef struct {
-    uint32_t pair, mode;
+    uint32_t pair, index;
     double overlap;
 } candidate_t;
 
@@ -37,91 +61,89 @@ static int best_first(const void *left, const void *right) {
     if (a->overlap != b->overlap)
         return a->overlap < b->overlap ? 1 : -1;
     return a->pair != b->pair ? (a->pair > b->pair) - (a->pair < b->pair)
-                              : (a->mode > b->mode) - (a->mode < b->mode);
+                              : (a->index > b->index) - (a->index < b->index);
 }
 
-/* Whether pair k may be an eigenvalue of this mode, judged by distance and overlap. */
-static bool admissible(const match_input_t *in, uint32_t k, const eigenmode_t *mode,
-                       double overlap) {
-    double re = in->pairs->re[k], im = in->pairs->im[k], n = 0.0;
-    for (uint32_t a = 0; a < in->theory->populations; a++)
-        n += in->theory->size[a];
-    double inside = in->theory->radius / hypot(re, im);
-    double expected = 1.0 - inside * inside, chance = 4.0 * mode->multiplicity / n;
-    double distance = hypot(re - mode->re, im - mode->im);
-    return distance <= 6.0 * scatter(mode) && overlap * overlap >= fmax(0.25 * expected, chance);
-}
-
-/* mode_of[pair] from the overlaps [pair][mode]; best ones first, each mode up to its
- * multiplicity. */
-static status_t assign(const match_input_t *in, const double *overlap, int *mode_of) {
+/* Overlap of pair k with group g, or 0 where distance or overlap say that it is none of it. */
+static double group_overlap(const match_input_t *in, const double *overlap, const match_t *result,
+                            uint32_t k, size_t g) {
     const theory_t *theory = in->theory;
-    size_t modes = theory->n_outliers, n = 0;
-    candidate_t *candidate = malloc(sizeof *candidate * (in->pairs->count * modes + 1));
-    double *free_places = malloc(sizeof *free_places * (modes + 1));
-    if (!candidate || !free_places) {
-        free(candidate);
-        free(free_places);
-        FAIL(STATUS_FAILED, "no memory to match %u eigenvalues", in->pairs->count);
+    double re = in->pairs->re[k], im = in->pairs->im[k], n = 0.0, square = 0.0;
+    double multiplicity = result->groups[g].predicted.multiplicity;
+    bool near = false;
+    for (uint32_t a = 0; a < theory->populations; a++)
+        n += theory->size[a];
+    for (size_t m = 0; m < theory->n_outliers; m++) {
+        const eigenmode_t *mode = &theory->outliers[m];
+        if (result->group_of[m] != g)
+            continue;
+        square += overlap[k * theory->n_outliers + m] * overlap[k * theory->n_outliers + m];
+        double margin = clear_of_disk(theory, mode) ? 5.0 : 1.0;
+        near = near ||
+               hypot(re - mode->re, im - mode->im) <= mode->std * (sqrt(multiplicity) + margin);
     }
-    for (size_t m = 0; m < modes; m++)
-        free_places[m] = theory->outliers[m].multiplicity;
-    for (uint32_t k = 0; k < in->pairs->count; k++) {
-        mode_of[k] = UNMATCHED;
-        for (uint32_t m = 0; m < modes; m++)
-            if (admissible(in, k, &theory->outliers[m], overlap[k * modes + m]))
-                candidate[n++] = (candidate_t){k, m, overlap[k * modes + m]};
-    }
+    double inside = theory->radius / hypot(re, im);
+    double least = fmax(0.25 * (1.0 - inside * inside), 4.0 * multiplicity / n);
+    return near && square >= least ? sqrt(square) : 0.0;
+}
+
+/* Hands out places, best candidates first: place_of[pair]; the weight of a pair is that of a real
+ * or a complex mode. */
+static void hand_out(const match_input_t *in, candidate_t *candidate, size_t n, const bool *real,
+                     double *places, int *place_of) {
     qsort(candidate, n, sizeof *candidate, best_first);
     for (size_t c = 0; c < n; c++) {
-        uint32_t k = candidate[c].pair, m = candidate[c].mode;
-        double taken = weight(&theory->outliers[m], in->pairs->im[k]);
-        if (mode_of[k] != UNMATCHED || taken > free_places[m])
+        uint32_t k = candidate[c].pair, at = candidate[c].index;
+        double taken = weight(real[at], in->pairs->im[k]);
+        if (place_of[k] != UNMATCHED || taken > places[at])
             continue;
-        mode_of[k] = (int)m;
-        free_places[m] -= taken;
+        place_of[k] = (int)at;
+        places[at] -= taken;
     }
-    free(free_places);
-    free(candidate);
-    return STATUS_OK;
 }
 
-/* Modes clear of the disk fall into one group where their eigenvalues are within two error bars of
- * each other, or of others of the group. */
-static void group_modes(const theory_t *theory, match_t *result) {
-    size_t modes = theory->n_outliers, groups = 0;
-    for (size_t m = 0; m < modes; m++)
-        result->group_of[m] = m;
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t m = 0; m < modes; m++)
-            for (size_t k = 0; k < m; k++) {
-                const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
-                if (result->group_of[m] == result->group_of[k] || !clear_of_disk(theory, a) ||
-                    !clear_of_disk(theory, b) ||
-                    hypot(a->re - b->re, a->im - b->im) > 2.0 * (a->std + b->std))
-                    continue;
-                size_t least = result->group_of[k] < result->group_of[m] ? result->group_of[k]
-                                                                         : result->group_of[m];
-                result->group_of[m] = result->group_of[k] = least;
-                changed = true;
-            }
+typedef struct {
+    candidate_t *candidate;
+    double *places;
+    bool *real;
+} room_t;
+
+/* groups[pair], then mode_of[pair] within the group. */
+static void assign(const match_input_t *in, const double *overlap, const match_t *result,
+                   const room_t *room, int *groups, int *mode_of) {
+    const theory_t *theory = in->theory;
+    size_t modes = theory->n_outliers, n = 0;
+    for (size_t m = modes; m-- > 0;) /* a group is as real as its first mode */
+        room->real[result->group_of[m]] = theory->outliers[m].im == 0.0;
+    for (size_t g = 0; g < result->n_groups; g++)
+        room->places[g] = result->groups[g].predicted.multiplicity;
+    for (uint32_t k = 0; k < in->pairs->count; k++) {
+        groups[k] = mode_of[k] = UNMATCHED;
+        for (uint32_t g = 0; g < result->n_groups; g++) {
+            double o = group_overlap(in, overlap, result, k, g);
+            if (o > 0.0)
+                room->candidate[n++] = (candidate_t){k, g, o};
+        }
     }
-    for (size_t m = 0; m < modes; m++) /* the groups' first modes number them */
-        if (result->group_of[m] == m && clear_of_disk(theory, &theory->outliers[m]))
-            groups++;
-    size_t next = 0;
-    for (size_t m = 0; m < modes; m++)
-        if (!clear_of_disk(theory, &theory->outliers[m]))
-            result->group_of[m] = groups;
-        else
-            result->group_of[m] =
-                result->group_of[m] == m ? next++ : result->group_of[result->group_of[m]];
-    result->n_groups = groups;
+    hand_out(in, room->candidate, n, room->real, room->places, groups);
+    n = 0;
+    for (uint32_t m = 0; m < modes; m++) {
+        room->real[m] = theory->outliers[m].im == 0.0;
+        room->places[m] = theory->outliers[m].multiplicity;
+        for (uint32_t k = 0; k < in->pairs->count; k++)
+            if (groups[k] == (int)result->group_of[m])
+                room->candidate[n++] = (candidate_t){k, m, overlap[k * modes + m]};
+    }
+    hand_out(in, room->candidate, n, room->real, room->places, mode_of);
+    for (size_t c = 0; c < n; c++) /* one whose weight found no place: the best mode all the same */
+        if (mode_of[room->candidate[c].pair] == UNMATCHED)
+            mode_of[room->candidate[c].pair] = (int)room->candidate[c].index;
 }
 
 /* Whether every eigenvalue of a mode ought to be among the pairs. */
 static bool due(const match_input_t *in, const eigenmode_t *mode) {
+    if (!clear_of_disk(in->theory, mode))
+        return false;
     if (in->complete)
         return true;
     double last = INFINITY, delta = in->by == LEADING_GROWTH ? in->delta : 1.0;
@@ -132,47 +154,56 @@ static bool due(const match_input_t *in, const eigenmode_t *mode) {
            last;
 }
 
-static status_t measure_groups(const match_input_t *in, const int *mode_of, match_t *result) {
+static double z_of(double x, double predicted, double std) {
+    return std > 0.0 && isfinite(std) ? (x - predicted) / std : NAN;
+}
+
+/* What was found of each group. */
+static void measure_groups(const match_input_t *in, const int *groups, match_t *result) {
     const theory_t *theory = in->theory;
-    size_t modes = theory->n_outliers;
-    theory_group_t *predicted = malloc(sizeof *predicted * (result->n_groups + 1));
-    result->groups = calloc(result->n_groups + 1, sizeof *result->groups);
-    status_t status = predicted && result->groups
-                          ? theory_groups(in->config, in->plan, theory, theory->outliers, modes,
-                                          result->group_of, result->n_groups, predicted)
-                          : status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory");
-    for (size_t g = 0; status == STATUS_OK && g < result->n_groups; g++) {
+    for (size_t g = 0; g < result->n_groups; g++) {
         match_group_t *group = &result->groups[g];
-        bool expected = true;
-        group->predicted = predicted[g];
-        for (size_t m = modes; m-- > 0;)
-            if (result->group_of[m] == g) {
-                group->nx = theory->outliers[m].nx;
-                group->ny = theory->outliers[m].ny;
-                expected = expected && due(in, &theory->outliers[m]);
-            }
-        for (uint32_t k = 0; k < in->pairs->count; k++) {
-            if (mode_of[k] == UNMATCHED || result->group_of[mode_of[k]] != g)
+        const theory_group_t *predicted = &group->predicted;
+        bool clear = true, complex = predicted->im > 0.0;
+        int expected = 0;
+        for (size_t m = theory->n_outliers; m-- > 0;) {
+            const eigenmode_t *mode = &theory->outliers[m];
+            if (result->group_of[m] != g)
                 continue;
-            double w = weight(&theory->outliers[mode_of[k]], in->pairs->im[k]);
+            group->nx = mode->nx;
+            group->ny = mode->ny;
+            clear = clear && clear_of_disk(theory, mode);
+            expected += due(in, mode) ? mode->multiplicity : 0;
+        }
+        for (uint32_t k = 0; k < in->pairs->count; k++) {
+            double w = weight(!complex, in->pairs->im[k]);
+            if (groups[k] != (int)g)
+                continue;
             group->found += w;
             group->re += w * in->pairs->re[k];
-            /* of a real mode's pair, the conjugates cancel */
-            group->im += theory->outliers[mode_of[k]].im > 0.0 ? w * in->pairs->im[k] : 0.0;
+            group->im += complex ? w * in->pairs->im[k] : 0.0; /* else the conjugates cancel */
         }
-        double short_of = predicted[g].multiplicity - group->found;
-        if (expected && short_of > 0.0)
-            result->missing += (int)ceil(short_of);
-        bool all = short_of == 0.0;
+        result->missing += expected > group->found ? (int)ceil(expected - group->found) : 0;
+        bool all = clear && group->found == predicted->multiplicity;
         group->re = all ? group->re / group->found : NAN;
         group->im = all ? group->im / group->found : NAN;
-        group->z_re =
-            predicted[g].std_re > 0.0 ? (group->re - predicted[g].re) / predicted[g].std_re : NAN;
-        /* a real mode's im does not scatter but for rounding */
-        group->z_im = predicted[g].im > 0.0 && predicted[g].std_im > 0.0
-                          ? (group->im - predicted[g].im) / predicted[g].std_im
-                          : NAN;
+        group->ragged = hypot(predicted->re, predicted->im) < result->reach;
+        group->z_re = z_of(group->re, predicted->re, predicted->std_re);
+        group->z_im = complex ? z_of(group->im, predicted->im, predicted->std_im) : NAN;
     }
+}
+
+static status_t predict_groups(const match_input_t *in, match_t *result) {
+    result->n_groups = group_modes(in->theory, result->group_of);
+    theory_group_t *predicted = malloc(sizeof *predicted * (result->n_groups + 1));
+    result->groups = calloc(result->n_groups + 1, sizeof *result->groups);
+    status_t status =
+        predicted && result->groups
+            ? theory_groups(in->config, in->plan, in->theory, in->theory->outliers,
+                            in->theory->n_outliers, result->group_of, result->n_groups, predicted)
+            : status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory");
+    for (size_t g = 0; status == STATUS_OK && g < result->n_groups; g++)
+        result->groups[g].predicted = predicted[g];
     free(predicted);
     return status;
 }
@@ -190,6 +221,16 @@ static double least_inputs(const network_plan_t *plan) {
     return least;
 }
 
+/* Whether a group would have had pair k, but for better ones: a state of the disk's edge that has
+ * mixed with them. */
+static bool taken(const match_input_t *in, const double *overlap, const match_t *result,
+                  uint32_t k) {
+    for (size_t g = 0; g < result->n_groups; g++)
+        if (group_overlap(in, overlap, result, k, g) > 0.0)
+            return true;
+    return false;
+}
+
 static status_t collect(const match_input_t *in, const double *overlap, const wave_share_t *share,
                         const int *mode_of, match_t *result) {
     const theory_t *theory = in->theory;
@@ -198,7 +239,8 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
         FAIL(STATUS_FAILED, "no memory for %u outliers", in->pairs->count);
     for (uint32_t k = 0; k < in->pairs->count; k++) {
         double re = in->pairs->re[k], im = in->pairs->im[k], modulus = hypot(re, im);
-        bool coherent = share[k].share > 0.3 && modulus > theory->radius;
+        bool coherent =
+            share[k].share > 0.3 && modulus > theory->radius && !taken(in, overlap, result, k);
         if (mode_of[k] == UNMATCHED &&
             !((coherent || modulus > result->reach) && in->pairs->converged[k]))
             continue;
@@ -221,23 +263,25 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
         o->ny = mode->ny;
         o->overlap = overlap[k * theory->n_outliers + (size_t)mode_of[k]];
         size_t g = result->group_of[mode_of[k]];
-        if (g < result->n_groups && result->groups[g].predicted.multiplicity == 1)
+        if (result->groups[g].predicted.multiplicity == 1)
             o->z = result->groups[g].z_re;
     }
     return STATUS_OK;
 }
 
 static status_t match_all(const match_input_t *in, double *overlap, wave_share_t *share,
-                          int *mode_of, match_t *result) {
+                          int *mode_of, const room_t *room, match_t *result) {
     const theory_t *theory = in->theory;
-    if (!overlap || !share || !mode_of || !result->group_of)
-        FAIL(STATUS_FAILED, "no memory to match %u eigenvalues", in->pairs->count);
+    uint32_t pairs = in->pairs->count;
+    if (!overlap || !share || !mode_of || !result->group_of || !room->candidate || !room->places ||
+        !room->real)
+        FAIL(STATUS_FAILED, "no memory to match %u eigenvalues", pairs);
     result->reach = theory->radius * (1.0 + 4.0 / sqrt(least_inputs(in->plan)));
     TRY(overlaps(&in->plan->net, in->pairs, theory->outliers, theory->n_outliers, theory->radius,
                  overlap, share));
-    TRY(assign(in, overlap, mode_of));
-    group_modes(theory, result);
-    TRY(measure_groups(in, mode_of, result));
+    TRY(predict_groups(in, result));
+    assign(in, overlap, result, room, mode_of + pairs, mode_of);
+    measure_groups(in, mode_of + pairs, result);
     return collect(in, overlap, share, mode_of, result);
 }
 
@@ -246,8 +290,13 @@ status_t match(const match_input_t *in, match_t *result) {
     *result = (match_t){.group_of = malloc(sizeof *result->group_of * (modes + 1))};
     double *overlap = calloc(count * modes + 1, sizeof *overlap);
     wave_share_t *share = calloc(count + 1, sizeof *share);
-    int *mode_of = malloc(sizeof *mode_of * (count + 1));
-    status_t status = match_all(in, overlap, share, mode_of, result);
+    int *mode_of = malloc(sizeof *mode_of * 2 * (count + 1)); /* and the groups */
+    room_t room = {calloc(count * modes + 1, sizeof *room.candidate),
+                   calloc(modes + 1, sizeof *room.places), calloc(modes + 1, sizeof *room.real)};
+    status_t status = match_all(in, overlap, share, mode_of, &room, result);
+    free(room.candidate);
+    free(room.places);
+    free(room.real);
     free(mode_of);
     free(share);
     free(overlap);

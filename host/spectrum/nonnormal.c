@@ -1,7 +1,8 @@
-/* The largest singular value of exp((A - 1) t) over t, by alternating maximization: for a state,
- * its best time t* from a sweep forward; for a time, a better state from a sweep of the adjoint
- * back from x(t*), which is one step of power iteration. Neither lowers the growth. States go in
- * blocks, so that one pass over the matrix serves all of them. */
+/* The largest singular value of P(t) = exp((A - 1) t) over t, by alternating maximization: for a
+ * space X of states, the time t* when one of them has grown most, from a sweep forward; for a time,
+ * the space P^T P X from a sweep of the adjoint back. Neither lowers the growth: the space contains
+ * P^T P x of the best state x, a step of power iteration. Networks have clusters of singular values
+ * near the largest, on which single states climb slowly; a space needs its width to span them. */
 #include "host/spectrum/nonnormal.h"
 
 #include <math.h>
@@ -11,14 +12,20 @@
 
 #include "host/spectrum/operator.h"
 
-enum { COLUMNS = BLOCK_COLUMNS, RANDOM_LEAST = 2, PARTS = 16, DEGREE_MAX = 80 };
-enum { NORM_ROUNDS = 6, WARM_ROUNDS = 3, ROUNDS_MAX = 100 };
+enum { COLUMNS = BLOCK_COLUMNS, RANDOM_LEAST = 2, PARTS = 8, DEGREE_MAX = 80 };
+enum { WARM_ROUNDS = 2, ROUNDS_MAX = 30 };
 static const double SERIES_TOLERANCE = 1e-9; /* of a step: a hundredth of TIE over 1000 steps */
-static const double GROWTH_TOLERANCE = 1e-4; /* relative, over a round */
+static const double GROWTH_TOLERANCE = 1e-3; /* relative, over a round */
 static const double TIE = 1e-6;              /* growths this near are equal: the earlier counts */
 /* |A| h of a step of length h. The series' terms fall off beyond degree 8 at the latest, and they
  * cancel to at worst e^16 = 1e7 roundings. Longer steps need fewer products, but coarser parts. */
 static const double STEP_NORM = 8.0;
+
+/* Where a state of the space x0 has grown most: x0 vector[.][0]; all states at that time. */
+typedef struct {
+    double growth, time, vector[COLUMNS][COLUMNS];
+    double *x; /* block */
+} peak_t;
 
 typedef struct {
     const csr_t *forward, *adjoint;
@@ -26,7 +33,8 @@ typedef struct {
     double horizon, length;              /* T and the step, in tau */
     double *x0, *x, *peak, *term, *next; /* blocks */
     double *part;                        /* [PARTS] blocks */
-    double growth[COLUMNS], time[COLUMNS];
+    peak_t near,
+        far; /* of the first quarter of the horizon, and later; in the end the best is near */
 } sweep_t;
 
 /* part[p] = exp((A - decay) tau (p + 1)/parts) x, tau for each column: Taylor's series of exp(A t),
@@ -95,103 +103,104 @@ static status_t propagate(sweep_t *w, const csr_t *a, const double time[COLUMNS]
     }
 }
 
-/* Columns to norm 1; one that has become zero stays. */
-static void normalize(size_t n, double *x) {
-    double norm[COLUMNS];
-    block_norms(n, x, norm);
-    for (size_t i = 0; i < n * COLUMNS; i++)
-        if (norm[i % COLUMNS] > 0.0)
-            x[i] /= norm[i % COLUMNS];
-}
-
-/* From x0: growth, time and state (peak) of each column's largest norm over 0 <= t <= horizon. */
-static status_t forward(sweep_t *w) {
+/* From x0: the peaks over 0 < t <= split and split < t <= horizon. */
+static status_t forward(sweep_t *w, double split) {
     size_t n = w->forward->n, size = n * COLUMNS;
-    double tau[COLUMNS], norm[COLUMNS];
+    double tau[COLUMNS], square[COLUMNS] = {0}, vector[COLUMNS][COLUMNS];
     memcpy(w->x, w->x0, size * sizeof *w->x);
-    memcpy(w->peak, w->x0, size * sizeof *w->x);
-    for (int c = 0; c < COLUMNS; c++) {
+    for (int c = 0; c < COLUMNS; c++)
         tau[c] = w->length;
-        w->growth[c] = 1.0;
-        w->time[c] = 0.0;
-    }
-    long steps = lround(w->horizon / w->length);
-    for (long s = 0; s < steps; s++) {
+    w->near.growth = w->far.growth = 0.0;
+    for (double done = 0.0; done < w->horizon - 0.5 * w->length; done += w->length) {
         TRY(step(w, w->forward, tau, PARTS));
         for (int p = 0; p < PARTS; p++) {
             const double *x = w->part + (size_t)p * size;
-            block_norms(n, x, norm);
-            for (int c = 0; c < COLUMNS; c++) {
-                if (norm[c] <= w->growth[c] * (1.0 + TIE))
-                    continue;
-                w->growth[c] = norm[c];
-                w->time[c] = w->length * ((double)s + (p + 1.0) / PARTS);
-                for (size_t i = 0; i < n; i++)
-                    w->peak[i * COLUMNS + c] = x[i * COLUMNS + c];
-            }
+            double time = done + w->length * (p + 1.0) / PARTS;
+            peak_t *peak = time > split ? &w->far : &w->near;
+            TRY(block_singular(n, x, square, vector));
+            if (sqrt(fmax(square[0], 0.0)) <= peak->growth * (1.0 + TIE))
+                continue;
+            peak->growth = sqrt(square[0]);
+            peak->time = time;
+            memcpy(peak->vector, vector, sizeof vector);
+            memcpy(peak->x, x, size * sizeof *x);
         }
         memcpy(w->x, w->part + (PARTS - 1) * size, size * sizeof *w->x);
     }
     return STATUS_OK;
 }
 
-static int best_column(const sweep_t *w) {
-    int best = 0;
-    for (int c = 1; c < COLUMNS; c++)
-        if (w->growth[c] > w->growth[best])
-            best = c;
-    return best;
+/* x: the best states of both peaks, half of the columns each, taken back to t = 0. */
+static status_t backward(sweep_t *w) {
+    size_t n = w->forward->n;
+    double time[COLUMNS];
+    bool two = w->far.growth > 0.0;
+    block_rotate(n, w->near.x, w->near.vector);
+    if (two)
+        block_rotate(n, w->far.x, w->far.vector);
+    for (int c = 0; c < COLUMNS; c++) {
+        const peak_t *peak = two && c % 2 ? &w->far : &w->near;
+        time[c] = peak->time;
+        for (size_t i = 0; i < n; i++)
+            w->x[i * COLUMNS + c] = peak->x[i * COLUMNS + (two ? c / 2 : c)];
+    }
+    block_normalize(n, w->x);
+    return propagate(w, w->adjoint, time);
 }
 
-/* Climbs from the columns of x0. First some rounds at fixed times, because a state that only decays
- * would be left at t* = 0, where every state has growth 1. */
-static status_t climb(sweep_t *w) {
+/* Climbs from the columns of x0. First some rounds for each column at a time of its own, for the
+ * space to be rich. Then two peaks at once, the best in the first quarter of the horizon and the
+ * best later, because the highest at first need not be so in the end. Neither ever falls. */
+static status_t climb(sweep_t *w, bool *settled) {
     static const double warm[COLUMNS] = {1.0, 2.0, 0.5, 4.0, 1.5, 3.0, 0.7, 0.3}; /* tau */
     size_t n = w->forward->n, bytes = n * COLUMNS * sizeof *w->x;
-    normalize(n, w->x0);
+    block_normalize(n, w->x0);
     memcpy(w->x, w->x0, bytes);
     for (int round = 0; round < WARM_ROUNDS; round++) {
         TRY(propagate(w, w->forward, warm));
-        normalize(n, w->x);
+        block_normalize(n, w->x);
         TRY(propagate(w, w->adjoint, warm));
-        normalize(n, w->x);
+        block_normalize(n, w->x);
     }
-    memcpy(w->x0, w->x, bytes);
-    double before = 0.0;
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        TRY(forward(w));
-        double now = w->growth[best_column(w)];
-        if (now - before <= GROWTH_TOLERANCE * now)
-            return STATUS_OK;
-        before = now;
-        memcpy(w->x, w->peak, bytes);
-        normalize(n, w->x);
-        TRY(propagate(w, w->adjoint, w->time));
-        normalize(n, w->x);
+    double near = 0.0, far = 0.0;
+    *settled = false;
+    for (int round = 0; round < ROUNDS_MAX && !*settled; round++) {
+        if (round > 0)
+            TRY(backward(w));
+        block_orthonormalize(n, w->x);
         memcpy(w->x0, w->x, bytes);
+        TRY(forward(w, 0.25 * w->horizon));
+        double enough = GROWTH_TOLERANCE * fmax(w->near.growth, w->far.growth);
+        *settled = w->near.growth - near <= enough && w->far.growth - far <= enough;
+        near = w->near.growth;
+        far = w->far.growth;
     }
-    return forward(w); /* of the last x0 */
+    if (far > near) {
+        peak_t best = w->far;
+        w->far = w->near;
+        w->near = best;
+    }
+    return STATUS_OK;
 }
 
-/* Growth and time of a column between the parts of a step: the parts of a finer one around t*, then
- * the vertex of a parabola through the highest and its neighbours. */
-static status_t refine(sweep_t *w, int column) {
+/* Puts the best state in column 0 of x0, and finds its growth and time between the parts of a step:
+ * the parts of a finer one around t*, then the vertex of a parabola through the highest and its
+ * neighbours. Where nothing has grown, 1 at t = 0. */
+static status_t refine(sweep_t *w) {
     size_t n = w->forward->n, size = n * COLUMNS;
-    double spacing = w->length / PARTS, at[COLUMNS] = {0};
-    double tau[COLUMNS] = {0}, height[PARTS + 1], norm[COLUMNS];
-    if (w->time[column] == 0.0)
-        return STATUS_OK;
+    double spacing = w->length / PARTS, at[COLUMNS] = {w->near.time - spacing};
+    double tau[COLUMNS] = {fmin(2.0 * spacing, w->horizon - at[0])};
+    double height[PARTS + 1], norm[COLUMNS];
+    block_rotate(n, w->x0, w->near.vector);
     memcpy(w->x, w->x0, size * sizeof *w->x);
-    at[column] = w->time[column] - spacing;
     TRY(propagate(w, w->forward, at));
     block_norms(n, w->x, norm);
-    height[0] = norm[column];
-    tau[column] = fmin(2.0 * spacing, w->horizon - at[column]);
+    height[0] = norm[0];
     TRY(step(w, w->forward, tau, PARTS));
     int top = 0;
     for (int p = 1; p <= PARTS; p++) {
         block_norms(n, w->part + (size_t)(p - 1) * size, norm);
-        height[p] = norm[column];
+        height[p] = norm[0];
         if (height[p] > height[top])
             top = p;
     }
@@ -202,39 +211,23 @@ static status_t refine(sweep_t *w, int column) {
         offset = bend < 0.0 ? -slope / bend : 0.0;
         rise = bend < 0.0 ? -0.5 * slope * slope / bend : 0.0;
     }
-    if (height[top] + rise > w->growth[column]) {
-        w->growth[column] = height[top] + rise;
-        w->time[column] = at[column] + tau[column] / PARTS * (top + offset);
+    w->near.growth = height[top] + rise;
+    w->near.time = at[0] + tau[0] / PARTS * (top + offset);
+    if (w->near.growth <= 1.0 + TIE) {
+        w->near.growth = 1.0;
+        w->near.time = 0.0;
     }
     return STATUS_OK;
-}
-
-/* |A|_2 from below, by power iteration on A^T A. */
-static double matrix_norm(sweep_t *w) {
-    size_t n = w->forward->n;
-    double norm[COLUMNS], largest = 0.0;
-    for (size_t i = 0; i < n * COLUMNS; i++)
-        w->x[i] = start_element(1, i);
-    for (int round = 0; round < NORM_ROUNDS; round++) {
-        normalize(n, w->x);
-        csr_product(w->forward, w->x, w->next);
-        block_norms(n, w->next, norm);
-        for (int c = 0; c < COLUMNS; c++)
-            largest = fmax(largest, norm[c]);
-        csr_product(w->adjoint, w->next, w->x);
-    }
-    return largest;
 }
 
 static status_t maximize(sweep_t *w, const nonnormality_options_t *options,
                          nonnormality_t *result) {
     size_t n = w->forward->n;
-    double norms[COLUMNS], longest = fmin(1.0, STEP_NORM / matrix_norm(w));
+    double norms[COLUMNS],
+        longest = fmin(1.0, STEP_NORM / csr_norm(w->forward, w->adjoint, w->x, w->next));
     w->decay = 1.0 + fmax(0.0, options->alpha);
     w->horizon = fmin(fmax(3.0 / fabs(options->alpha), 10.0), 50.0);
     w->length = w->horizon / ceil(w->horizon / longest);
-    result->growth = 1.0;
-    result->time = 0.0;
     size_t blocks = (options->n_starts + RANDOM_LEAST + COLUMNS - 1) / COLUMNS;
     for (size_t b = 0; b < blocks; b++) {
         for (size_t i = 0; i < n; i++)
@@ -248,15 +241,17 @@ static status_t maximize(sweep_t *w, const nonnormality_options_t *options,
             if (!(norms[c] > 0.0) || !isfinite(norms[c]))
                 FAIL(STATUS_FAILED, "transient growth: start %zu is zero or not finite",
                      b * COLUMNS + (size_t)c);
-        TRY(climb(w));
-        int column = best_column(w);
-        TRY(refine(w, column));
-        if (b > 0 && w->growth[column] <= result->growth)
+        bool settled;
+        TRY(climb(w, &settled));
+        TRY(refine(w));
+        if (b > 0 && w->near.growth <= result->growth)
             continue;
-        result->growth = w->growth[column];
-        result->time = w->time[column];
+        result->settled = settled;
+        result->horizon = w->horizon;
+        result->growth = w->near.growth;
+        result->time = w->near.time;
         for (size_t i = 0; i < n && result->x0; i++)
-            result->x0[i] = w->x0[i * COLUMNS + (size_t)column];
+            result->x0[i] = w->x0[i * COLUMNS];
     }
     return STATUS_OK;
 }
@@ -278,17 +273,17 @@ status_t nonnormality(const csr_t *a, const nonnormality_options_t *options,
     TRY(csr_transpose(a, &transpose));
     sweep_t w = {.forward = a, .adjoint = &transpose};
     size_t size = a->n * COLUMNS;
-    double *blocks = malloc((5 + PARTS) * size * sizeof *blocks);
+    double *blocks = malloc((6 + PARTS) * size * sizeof *blocks);
     status_t status = STATUS_OK;
     if (blocks) {
-        double **place[] = {&w.x0, &w.x, &w.peak, &w.term, &w.next, &w.part};
-        for (size_t k = 0; k < 6; k++)
+        double **place[] = {&w.x0, &w.x, &w.near.x, &w.far.x, &w.term, &w.next, &w.part};
+        for (size_t k = 0; k < 7; k++)
             *place[k] = blocks + k * size;
         status = maximize(&w, options, result);
     } else {
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
                              "transient growth: no memory for %d vectors of order %zu (%.1f MB)",
-                             (5 + PARTS) * COLUMNS, a->n, (double)((5 + PARTS) * size) * 8e-6);
+                             (6 + PARTS) * COLUMNS, a->n, (double)((6 + PARTS) * size) * 8e-6);
     }
     free(blocks);
     csr_destroy(&transpose);

@@ -4,6 +4,8 @@
 #ifndef BRISC_NONNORMAL_H
 #define BRISC_NONNORMAL_H
 
+#include <stdbool.h>
+
 #include "host/spectrum/csr.h"
 
 typedef struct {
@@ -22,7 +24,9 @@ typedef struct {
      * within [10, 50]; t in tau. 1 at t = 0 where nothing outgrows the leading mode. Found by
      * climbing: |x(t)| of an actual state, so never above the true one (to 1e-6). */
     double growth, time;
-    double *x0; /* set by the caller: NULL, or [n] to be filled with that state, of norm 1 */
+    double horizon; /* T */
+    bool settled;   /* the climb had come to rest (to 1e-3); otherwise growth is a lower bound */
+    double *x0;     /* set by the caller: NULL, or [n] to be filled with that state, of norm 1 */
 } nonnormality_t;
 
 status_t nonnormality(const csr_t *a, const nonnormality_options_t *options,

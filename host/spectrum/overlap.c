@@ -49,10 +49,8 @@ static status_t fourier_create(const network_t *net, fourier_t *f) {
 static void transform(fourier_t *f, const double *re, const double *im) {
     for (uint32_t a = 0; a < f->net->populations; a++) {
         size_t first = neurons_before(f->net, a);
-        for (size_t i = 0; i < population_size(&f->net->population[a]); i++) {
-            f->waves[a][i][0] = re[first + i];
-            f->waves[a][i][1] = im[first + i];
-        }
+        for (size_t i = 0; i < population_size(&f->net->population[a]); i++)
+            f->waves[a][i] = re[first + i] + I * im[first + i];
         fftw_execute(f->plan[a]);
     }
 }
@@ -64,9 +62,8 @@ static complex double projection(const fourier_t *f, const eigenmode_t *mode, co
         const population_t *p = &f->net->population[b];
         int nx = (int)p->nx, ny = (int)p->ny;
         size_t place = (size_t)((n[1] % ny + ny) % ny) * p->nx + (size_t)((n[0] % nx + nx) % nx);
-        complex double wave = f->waves[b][place][0] + I * f->waves[b][place][1];
-        sum +=
-            conj(mode->right[b]) * wave * cexp(-I * PI * ((double)n[0] / nx + (double)n[1] / ny));
+        sum += conj(mode->right[b]) * f->waves[b][place] *
+               cexp(-I * PI * ((double)n[0] / nx + (double)n[1] / ny));
     }
     return sum;
 }
@@ -78,9 +75,9 @@ static wave_share_t largest_share(fourier_t *f) {
         for (uint32_t y = 0; y < p->ny; y++)
             for (uint32_t x = 0; x < p->nx; x++) {
                 uint32_t nx = x > p->nx / 2 ? p->nx - x : x, ny = y > p->ny / 2 ? p->ny - y : y;
-                const double *w = f->waves[a][(size_t)y * p->nx + x];
+                complex double w = f->waves[a][(size_t)y * p->nx + x];
                 f->power[(nx < ny ? nx : ny) * f->side + (nx < ny ? ny : nx)] +=
-                    (w[0] * w[0] + w[1] * w[1]) / population_size(p);
+                    creal(w * conj(w)) / population_size(p);
             }
     }
     wave_share_t best = {0};
