@@ -465,10 +465,9 @@ def main(program):
                                     stderr=subprocess.PIPE, text=True)
         c.status("run", c.run("run", "ok.yaml", "-o", "old.h5"), DONE)
         for check, *more in ((check_wrong_input,), (check_help,), (check_light_start,),
-                             (check_clipping,),
-                             (check_json,), (check_same_bits,), (check_expectation,),
-                             (check_initial_file,),
-                             (check_not_enough,), (check_full_disk,), (check_signal, signal.SIGINT),
+                             (check_clipping,), (check_json,), (check_same_bits,),
+                             (check_expectation,), (check_initial_file,), (check_not_enough,),
+                             (check_full_disk,), (check_signal, signal.SIGINT),
                              (check_signal, signal.SIGTERM), (check_closed_output,),
                              (check_selftest, selftest)):
             start, wrong = time.monotonic(), len(c.wrong)
