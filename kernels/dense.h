@@ -12,7 +12,8 @@ typedef struct dense dense_t; /* what is kept to give eigenvectors */
 typedef struct {
     const char *name;
     uint32_t n_max; /* the library counts n^2 elements in 32 bits */
-    /* Bytes of the device that create and vectors need for an n x n matrix, beside the caller's. */
+    /* Bytes of the device that create and vectors need for an n x n matrix, beside the caller's.
+     * STATUS_FAILED: the library cannot be used here, and why; create would fail likewise. */
     status_t (*memory)(uint32_t n, int single, uint64_t *bytes);
     /* All eigenvalues re[n] + i im[n] of matrix[n][n], column-major, which is overwritten and must
      * live until destroy. Of a conjugate pair, neighbours in the list, the one with im > 0 comes

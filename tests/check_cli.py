@@ -207,6 +207,15 @@ def check_help(c):
                  f"usage: brisc {command}" in done.stdout and not done.stderr, done.stderr)
 
 
+def check_light_start(c):
+    """The GPU's linear algebra is loaded where it is used: it would slow every command's start."""
+    done = subprocess.run([c.program], env={**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"},
+                          stdout=subprocess.PIPE, text=True, timeout=60)
+    linked = [word for word in done.stdout.split() if word.startswith("lib")]
+    heavy = [word for word in linked if word.startswith(("libcusolver", "libcublas", "libcusparse"))]
+    c.expect("libraries at the start", linked and not heavy, done.stdout)
+
+
 def check_clipping(c):
     c.write("clipped.yaml", PATHWAY % "in_degree: 60")  # density 60/(576 2 pi 0.1^2) = 1.66
     done = c.run("predict", "clipped.yaml")
@@ -455,9 +464,10 @@ def main(program):
         selftest = subprocess.Popen([c.program, "selftest", "--json"], stdout=subprocess.PIPE,
                                     stderr=subprocess.PIPE, text=True)
         c.status("run", c.run("run", "ok.yaml", "-o", "old.h5"), DONE)
-        for check, *more in ((check_wrong_input,), (check_help,), (check_clipping,), (check_json,),
-                             (check_same_bits,), (check_expectation,), (check_initial_file,),
-                             (check_not_enough,), (check_full_disk,), (check_signal, signal.SIGINT),
+        for check, *more in ((check_wrong_input,), (check_help,), (check_light_start,),
+                             (check_clipping,), (check_json,), (check_same_bits,),
+                             (check_expectation,), (check_initial_file,), (check_not_enough,),
+                             (check_full_disk,), (check_signal, signal.SIGINT),
                              (check_signal, signal.SIGTERM), (check_closed_output,),
                              (check_selftest, selftest)):
             start, wrong = time.monotonic(), len(c.wrong)

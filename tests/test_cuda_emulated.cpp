@@ -13,6 +13,7 @@
 #include "kernels/cuda/apply.cu"
 #include "kernels/cuda/backend.cu"
 #include "kernels/cuda/build.cu"
+#include "kernels/cuda/device.cu"
 #include "kernels/cuda/edges.cu"
 #include "kernels/cuda/step.cu"
 

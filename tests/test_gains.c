@@ -87,6 +87,32 @@ static void slope_is_derivative(void **state) {
     }
 }
 
+/* The slope that a rate says is the slope at its potential, to within roundings of u = 2^-53. tanh
+ * and sigmoid: r/max is two off the value that the slope takes, squaring doubles that, and a few
+ * more follow: 8 u of the steepest slope. A power, relative to the slope: (e - 1)/e is one off,
+ * which counts |log (h - threshold)^e| (e - 1)/e times, at most 39 (a cube, 3e-9 above the
+ * threshold); r, two pow's and the products make 16 at most: 64 u. The others: exact. */
+static void slope_of_rate(void **state) {
+    (void)state;
+    const double u = 0x1p-53;
+    for (int g = 0; g < GAINS_N; g++) {
+        gain_t gain = GAINS[g];
+        int bounded = gain.kind == GAIN_TANH || gain.kind == GAIN_SIGMOID, nonzero = 0;
+        double units = bounded ? 8.0 : gain.kind == GAIN_THRESHOLD_POWER ? 64.0 : 0.0;
+        double steepest = (double)gain.slope * (gain.kind == GAIN_SIGMOID ? (double)gain.max : 1.0);
+        for (int k = 0; k < POINTS; k++) {
+            double h = potential(k), slope = gain_slope64(gain, h);
+            double found = gain_slope_of_rate(gain, gain_rate64(gain, h));
+            double allowed = units * u * (bounded ? steepest : slope);
+            nonzero += slope != 0.0;
+            if (!(fabs(found - slope) <= allowed))
+                fail_msg("gain %d (kind %d) at %g: slope %.17g, from the rate %.17g", g, gain.kind,
+                         h, slope, found);
+        }
+        assert_true(nonzero > POINTS / 100);
+    }
+}
+
 /* Values that no rounding touches. */
 static void exact_values(void **state) {
     (void)state;
@@ -107,6 +133,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float_as_double),
         cmocka_unit_test(slope_is_derivative),
+        cmocka_unit_test(slope_of_rate),
         cmocka_unit_test(exact_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,24 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The device's solver, or the cpu's where the device has none or not the memory. */
+/* The device's solver, or the cpu's where the device has none that can be used, or not the memory.
+ */
 static status_t choose_solver(const matrix_t *matrix, bool single, const dense_solver_t **solver) {
+    const dense_solver_t *device = matrix->backend->dense;
     uint32_t n = (uint32_t)matrix->n;
     uint64_t needed = 0, unused = 0;
-    *solver = matrix->backend->dense;
-    if (*solver && *solver != backend_cpu.dense) {
-        TRY((*solver)->memory(n, single, &needed));
-        TRY(matrix->backend->memory_free(&unused));
-        if (matrix->n <= (*solver)->n_max && needed <= unused)
-            return STATUS_OK;
-        status_warn("%s cannot take this matrix (%u neurons of at most %u, %.2f GB of %.2f free on "
-                    "the GPU): the CPU's solver does it instead",
-                    (*solver)->name, n, (*solver)->n_max, (double)needed * 1e-9,
-                    (double)unused * 1e-9);
-    } else if (!*solver)
+    *solver = backend_cpu.dense;
+    if (device == backend_cpu.dense)
+        return STATUS_OK;
+    if (!device)
         status_warn("this build's GPU libraries have no dense eigenvalue solver (CUDA 12.6.2 has): "
                     "the CPU's solver does it instead");
-    *solver = backend_cpu.dense;
+    else if (device->memory(n, single, &needed) != STATUS_OK)
+        status_warn("the CPU's solver does it instead of %s: %s", device->name, status_message());
+    else {
+        TRY(matrix->backend->memory_free(&unused));
+        if (matrix->n <= device->n_max && needed <= unused)
+            *solver = device;
+        else
+            status_warn("%s cannot take this matrix (%u neurons of at most %u, %.2f GB of %.2f "
+                        "free on the GPU): the CPU's solver does it instead",
+                        device->name, n, device->n_max, (double)needed * 1e-9,
+                        (double)unused * 1e-9);
+    }
     return STATUS_OK;
 }
 

@@ -7,10 +7,24 @@
 #if CUDA_HAS_GEEV
 
 #include <cusolverDn.h>
+#include <dlfcn.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "kernels/cuda/device.h"
+
+/* The library's functions, loaded at their first use: linked, it and what it loads in turn would
+ * cost every command 0.15 s and 260 MB. */
+static struct {
+    void *library; /* NULL before */
+    decltype(&cusolverDnCreate) Create;
+    decltype(&cusolverDnDestroy) Destroy;
+    decltype(&cusolverDnCreateParams) CreateParams;
+    decltype(&cusolverDnDestroyParams) DestroyParams;
+    decltype(&cusolverDnXgeev_bufferSize) Xgeev_bufferSize;
+    decltype(&cusolverDnXgeev) Xgeev;
+} cusolver;
 
 struct dense {
     uint32_t n;
@@ -39,6 +53,44 @@ typedef struct {
                  (int)cusolver_status_, #call);                                                    \
     } while (0)
 
+/* What the loader says when it finds no library, or an older one that lacks a function. */
+static status_t not_loaded() {
+    FAIL(STATUS_FAILED,
+         "cuSOLVER cannot be loaded (%s); install the CUDA libraries of the version that brisc was "
+         "built with, and name their folder in LD_LIBRARY_PATH",
+         dlerror());
+}
+
+template <typename F> static status_t load_function(void *library, const char *name, F *function) {
+    *function = (F)dlsym(library, name);
+    return *function ? STATUS_OK : not_loaded();
+}
+
+static status_t load_functions(void *library) {
+    TRY(load_function(library, "cusolverDnCreate", &cusolver.Create));
+    TRY(load_function(library, "cusolverDnDestroy", &cusolver.Destroy));
+    TRY(load_function(library, "cusolverDnCreateParams", &cusolver.CreateParams));
+    TRY(load_function(library, "cusolverDnDestroyParams", &cusolver.DestroyParams));
+    TRY(load_function(library, "cusolverDnXgeev_bufferSize", &cusolver.Xgeev_bufferSize));
+    return load_function(library, "cusolverDnXgeev", &cusolver.Xgeev);
+}
+
+static status_t load() {
+    char name[64];
+    snprintf(name, sizeof name, "libcusolver.so.%d", CUSOLVER_VER_MAJOR);
+    if (cusolver.library)
+        return STATUS_OK;
+    void *library = dlopen(name, RTLD_NOW);
+    if (!library)
+        return not_loaded();
+    status_t status = load_functions(library);
+    if (status == STATUS_OK)
+        cusolver.library = library;
+    else
+        dlclose(library);
+    return status;
+}
+
 static size_t number_size(int single) {
     return single ? sizeof(float) : sizeof(double);
 }
@@ -46,8 +98,9 @@ static size_t number_size(int single) {
 static status_t geev_open(geev_t *g, int single, int with_vectors) {
     g->type = single ? CUDA_R_32F : CUDA_R_64F;
     g->job = with_vectors ? CUSOLVER_EIG_MODE_VECTOR : CUSOLVER_EIG_MODE_NOVECTOR;
-    CUSOLVER(cusolverDnCreate(&g->handle));
-    CUSOLVER(cusolverDnCreateParams(&g->params));
+    TRY(load());
+    CUSOLVER(cusolver.Create(&g->handle));
+    CUSOLVER(cusolver.CreateParams(&g->params));
     return STATUS_OK;
 }
 
@@ -59,16 +112,16 @@ static void geev_close(geev_t *g) {
     cudaFree(g->info);
     free(g->host_work);
     if (g->params)
-        cusolverDnDestroyParams(g->params);
+        cusolver.DestroyParams(g->params);
     if (g->handle)
-        cusolverDnDestroy(g->handle);
+        cusolver.Destroy(g->handle);
 }
 
 /* Left vectors are not asked for: no VL. */
 static status_t geev_work(geev_t *g, uint32_t n) {
-    CUSOLVER(cusolverDnXgeev_bufferSize(g->handle, g->params, CUSOLVER_EIG_MODE_NOVECTOR, g->job, n,
-                                        g->type, g->a, n, g->type, g->w, g->type, NULL, n, g->type,
-                                        g->vr, n, g->type, &g->work_bytes, &g->host_bytes));
+    CUSOLVER(cusolver.Xgeev_bufferSize(g->handle, g->params, CUSOLVER_EIG_MODE_NOVECTOR, g->job, n,
+                                       g->type, g->a, n, g->type, g->w, g->type, NULL, n, g->type,
+                                       g->vr, n, g->type, &g->work_bytes, &g->host_bytes));
     return STATUS_OK;
 }
 
@@ -138,9 +191,9 @@ static status_t solve(geev_t *g, dense_t *dense, double *matrix, int *info) {
         FAIL(STATUS_FAILED, "no memory for cuSOLVER's %.3f GB on the host",
              (double)g->host_bytes * 1e-9);
     CUDA(cudaMemcpy(g->a, matrix, cells * size, cudaMemcpyHostToDevice));
-    CUSOLVER(cusolverDnXgeev(g->handle, g->params, CUSOLVER_EIG_MODE_NOVECTOR, g->job, n, g->type,
-                             g->a, n, g->type, g->w, g->type, NULL, n, g->type, g->vr, n, g->type,
-                             g->work, g->work_bytes, g->host_work, g->host_bytes, g->info));
+    CUSOLVER(cusolver.Xgeev(g->handle, g->params, CUSOLVER_EIG_MODE_NOVECTOR, g->job, n, g->type,
+                            g->a, n, g->type, g->w, g->type, NULL, n, g->type, g->vr, n, g->type,
+                            g->work, g->work_bytes, g->host_work, g->host_bytes, g->info));
     CUDA(cudaDeviceSynchronize());
     CUDA(cudaMemcpy(info, g->info, sizeof *info, cudaMemcpyDeviceToHost));
     if (*info < 0)

@@ -44,21 +44,21 @@ static struct {
     } meeting[2]; /* this one, and the last, which slower lanes still read */
 } simt;
 
-static void simt_require(bool condition, const char *message) {
+static inline void simt_require(bool condition, const char *message) {
     if (condition)
         return;
     fprintf(stderr, "simt: block %u, lane %u: %s\n", blockIdx.x, simt.current, message);
     abort();
 }
 
-static void simt_leave() {
+static inline void simt_leave() {
     unsigned lane = simt.current;
     if (_setjmp(simt.lane[lane]) == 0)
         _longjmp(simt.scheduler, 1);
 }
 
 /* Hands in a value and waits for all lanes; then value[lane] are theirs. */
-static const uint64_t *simt_meet(const char *call, uint64_t value) {
+static inline const uint64_t *simt_meet(const char *call, uint64_t value) {
     auto *meeting = &simt.meeting[simt.turn % 2];
     if (!meeting->call)
         meeting->call = call;
@@ -68,7 +68,7 @@ static const uint64_t *simt_meet(const char *call, uint64_t value) {
     return meeting->value;
 }
 
-static void simt_lane() {
+static inline void simt_lane() {
     for (;;) { /* a kernel after the other, on the same stack */
         simt.body();
         simt.done[simt.current] = true;
@@ -77,7 +77,7 @@ static void simt_lane() {
 }
 
 /* Runs one lane to its next meeting or its end. */
-static void simt_resume(unsigned lane) {
+static inline void simt_resume(unsigned lane) {
     simt.current = lane;
     threadIdx.x = threadIdx.x / SIMT_LANES * SIMT_LANES + lane;
     if (_setjmp(simt.scheduler) != 0)
@@ -92,7 +92,7 @@ static void simt_resume(unsigned lane) {
     setcontext(&simt.start[lane]);
 }
 
-static void simt_warp() {
+static inline void simt_warp() {
     memset(simt.done, 0, sizeof simt.done);
     for (unsigned running = SIMT_LANES; running > 0; simt.turn++) {
         simt.meeting[simt.turn % 2].call = NULL;
@@ -150,6 +150,7 @@ struct cudaFuncAttributes {};
 static struct {
     size_t memory_free = (size_t)1 << 34;
     long allocations, allowed = -1; /* living; how many more succeed, if not negative */
+    uint64_t bytes;                 /* of all allocations so far */
 } simt_device;
 
 template <typename... P, typename... A>
@@ -169,6 +170,7 @@ template <typename T> static cudaError_t cudaMalloc(T **memory, size_t bytes) {
         return cudaErrorMemoryAllocation;
     simt_device.allowed -= simt_device.allowed > 0;
     simt_device.allocations++;
+    simt_device.bytes += bytes;
     *memory = (T *)malloc(bytes + 1);
     memset((void *)*memory, 0xa5, bytes);
     return cudaSuccess;
