@@ -23,13 +23,13 @@ static json_t *outlier_json(const measured_t *m, const outlier_t *o) {
 }
 
 static json_t *group_json(const match_group_t *g) {
-    return json_pack("{s:i, s:i, s:i, s:f, s:b, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "nx",
-                     g->nx, "ny", g->ny, "multiplicity", g->predicted.multiplicity, "found",
-                     g->found, "ragged", g->ragged, "predicted_re", g->predicted.re, "predicted_im",
-                     g->predicted.im, "std_re", report_number(g->predicted.std_re), "std_im",
-                     report_number(g->predicted.std_im), "re", report_number(g->re), "im",
-                     report_number(g->im), "z_re", report_number(g->z_re), "z_im",
-                     report_number(g->z_im));
+    return json_pack(
+        "{s:i, s:i, s:i, s:f, s:b, s:b, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "nx", g->nx, "ny",
+        g->ny, "multiplicity", g->predicted.multiplicity, "found", g->found, "clear", g->clear,
+        "ragged", g->ragged, "predicted_re", g->predicted.re, "predicted_im", g->predicted.im,
+        "std_re", report_number(g->predicted.std_re), "std_im", report_number(g->predicted.std_im),
+        "re", report_number(g->re), "im", report_number(g->im), "z_re", report_number(g->z_re),
+        "z_im", report_number(g->z_im));
 }
 
 static json_t *check_json(const symbol_check_t *check) {

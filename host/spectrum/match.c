@@ -193,6 +193,7 @@ static void measure_groups(const match_input_t *in, const int *groups, match_t *
         bool all = clear && group->found == predicted->multiplicity;
         group->re = all ? group->re / group->found : NAN;
         group->im = all ? group->im / group->found : NAN;
+        group->clear = clear;
         group->ragged = hypot(predicted->re, predicted->im) < result->reach;
         group->z_re = z_of(group->re, predicted->re, predicted->std_re);
         group->z_im = complex ? z_of(group->im, predicted->im, predicted->std_im) : NAN;
@@ -227,13 +228,14 @@ static double least_inputs(const network_plan_t *plan) {
     return least;
 }
 
-/* Whether a group would have had pair k, but for better ones: a state of the disk's edge that has
- * mixed with them. */
-static bool taken(const match_input_t *in, const double *overlap, const match_t *result,
-                  uint32_t k) {
-    for (size_t g = 0; g < result->n_groups; g++)
-        if (group_score(in, overlap, result, k, g) > 0.0)
+/* Whether a mode of this wave vector is predicted: then an eigenvalue more, within reach of the
+ * disk's edge, is a state of the edge that has mixed with it. */
+static bool known(const theory_t *theory, const wave_share_t *share) {
+    for (size_t m = 0; m < theory->n_outliers; m++) {
+        int nx = theory->outliers[m].nx, ny = theory->outliers[m].ny;
+        if ((nx == share->nx && ny == share->ny) || (nx == share->ny && ny == share->nx))
             return true;
+    }
     return false;
 }
 
@@ -246,7 +248,7 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
     for (uint32_t k = 0; k < in->pairs->count; k++) {
         double re = in->pairs->re[k], im = in->pairs->im[k], modulus = hypot(re, im);
         bool coherent =
-            share[k].share > 0.3 && modulus > theory->radius && !taken(in, overlap, result, k);
+            share[k].share > 0.5 && modulus > theory->radius && !known(theory, &share[k]);
         if (mode_of[k] == UNMATCHED &&
             !((coherent || modulus > result->reach) && in->pairs->converged[k]))
             continue;

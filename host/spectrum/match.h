@@ -28,6 +28,7 @@ typedef struct {
     int nx, ny;        /* of its first mode */
     double found;      /* eigenvalues matched, conjugates of a complex mode not counted */
     double re, im;     /* their mean; NAN unless all are found */
+    bool clear;        /* every mode 3 error bars or more beyond the disk */
     bool ragged;       /* within `reach`, where states of the disk's edge mix in: z may be off */
     double z_re, z_im; /* its distance from the predicted mean in error bars of the mean */
 } match_group_t;
@@ -53,16 +54,16 @@ typedef struct {
     double delta;
 } match_input_t;
 
-/* Predicted modes whose clouds of eigenvalues touch form a group. An
- * eigenvalue beyond the disk goes to the group that its eigenvector overlaps most, if it lies
- * within sqrt(m) + 5 error bars of one of the group's m modes (their noise makes a cloud of radius
- * sqrt(m) error bars; + 1 for modes near the disk, whose edge is easily mistaken for them) and the
- * overlap is at least half of what theory expects of an outlier there. A group takes as many as it
- * has wave vectors, a mode of the group those that overlap it most. What is left is an unpredicted
- * outlier if its vector lies on the plane waves of one |n| and no group is near that would have had
- * it, or if it lies beyond `reach`; otherwise it belongs to the ragged edge of the disk: with K
- * inputs a neuron, local fluctuations carry localized states beyond R, to 1 + 2.6/sqrt(K) at most
- * in zero-mean networks of 500 to 2000 neurons with K = 7 to 480; reach = R (1 + 4/sqrt(K)). */
+/* Predicted modes whose clouds of eigenvalues touch form a group. An eigenvalue beyond the disk
+ * goes to the group that it suits best by overlap and distance, if it lies within sqrt(m) + 5 error
+ * bars of one of the group's m modes (their noise makes a cloud of radius sqrt(m) error bars; + 1
+ * for modes near the disk, whose edge is easily mistaken for them) and the overlap is at least half
+ * of what theory expects of an outlier there. A group takes as many as it has wave vectors, a mode
+ * of the group those that overlap it most. What is left is an unpredicted outlier if more than half
+ * of its vector lies on the plane waves of one |n| that no predicted mode beyond the disk has, or
+ * if it lies beyond `reach`; otherwise it belongs to the ragged edge of the disk: with K inputs a
+ * neuron, local fluctuations carry localized states beyond R, to 1 + 2.6/sqrt(K) at most in
+ * zero-mean networks of 500 to 2000 neurons with K = 7 to 480; reach = R (1 + 4/sqrt(K)). */
 status_t match(const match_input_t *input, match_t *result);
 void match_destroy(match_t *result);
 
