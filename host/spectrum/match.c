@@ -85,7 +85,8 @@ static double group_score(const match_input_t *in, const double *overlap, const 
             continue;
         double bars = hypot(re - mode->re, im - mode->im) / mode->std;
         square += overlap[k * theory->n_outliers + m] * overlap[k * theory->n_outliers + m];
-        near = near || bars <= sqrt(multiplicity) + (clear_of_disk(theory, mode) ? 5.0 : 1.0);
+        bool safe = hypot(re, im) > result->reach || clear_of_disk(theory, mode);
+        near = near || bars <= sqrt(multiplicity) + (safe ? 5.0 : 1.0);
         least = fmin(least, bars * bars / (multiplicity + 1.0));
     }
     double inside = theory->radius / hypot(re, im);
