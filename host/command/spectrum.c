@@ -63,6 +63,7 @@ static status_t find_gains(const options_t *options, measured_t *m) {
             FAIL(STATUS_USAGE, "--at %g: %s is a config and has no states; give a run's file",
                  options->at_ms, options->input);
         TRY(state_file_gains(m->file, &m->config, net, options->at_ms, &m->at_ms, m->gain));
+        m->at_state = true;
         snprintf(m->matrix_name, sizeof m->matrix_name, "J diag(phi'(h)) at %g ms", m->at_ms);
         return STATUS_OK;
     }

@@ -192,6 +192,9 @@ void spectrum_print(const measured_t *m) {
                    s->at_edge);
         printf("\n");
     }
+    if (m->at_state)
+        printf("theory        of each population's mean gain; gains that vary in space, as in a "
+               "pattern, are beyond it\n");
     print_outliers(m);
     print_groups(m);
     if (m->checked)

@@ -15,8 +15,9 @@ typedef struct {
     const backend_t *backend;
     backend_state_t *state;
     connectivity_t built;
-    double *gain; /* [neurons] */
-    double at_ms; /* of the state that the gains are taken at */
+    double *gain;  /* [neurons] */
+    bool at_state; /* whether the gains are those of a stored state, at */
+    double at_ms;
     theory_t theory;
     spectrum_options_t options;
     spectrum_t spectrum;
