@@ -55,15 +55,24 @@ typedef struct {
 
 /* Predicted modes whose eigenvalues are nearer to each other than they scatter form a group. An
  * eigenvalue beyond the disk goes to the group that its eigenvector overlaps most, if it lies
- * within 6 error bars of it (times the repulsion of degenerate ones) and the overlap is at least
- * half of what theory expects of an outlier there; a group takes as many as it has wave vectors, a
- * mode of the group those that overlap it most. What is left is an unpredicted outlier if its
- * vector lies on the plane waves of one |n| and no group is near that would have had it, or if it
- * lies beyond `reach`; otherwise it belongs to the ragged edge of the disk: with K inputs a neuron,
- * local fluctuations carry localized states beyond R, to 1 + 2.6/sqrt(K) at most in zero-mean
- * networks of 500 to 2000 neurons with K = 7 to 480; reach = R (1 + 4/sqrt(K)). */
+ * within 6 error bars of it (times the repulsion of degenerate ones, and eigenvalue_resolution) and
+ * the overlap is at least half of what theory expects of an outlier there; a group takes as many as
+ * it has wave vectors, a mode of the group those that overlap it most. What is left is an
+ * unpredicted outlier if its vector lies on the plane waves of one |n| and no group is near that
+ * would have had it, or if it lies beyond `reach`; otherwise it belongs to the ragged edge of the
+ * disk: with K inputs a neuron, local fluctuations carry localized states beyond R, to 1
+ * + 2.6/sqrt(K) at most in zero-mean networks of 500 to 2000 neurons with K = 7 to 480; reach = R
+ * (1 + 4/sqrt(K)). */
 status_t match(const match_input_t *input, match_t *result);
 void match_destroy(match_t *result);
+
+/* What the stored weights' codes and rounding leave open of an eigenvalue: 2^-bits, or 1e-6, of the
+ * largest predicted one. (Rows of fixed sums have modes without any error bar; 16 bits moved one by
+ * 4e-7 of it.) */
+double eigenvalue_resolution(const theory_t *theory, int weight_bits);
+/* The disk's radius; where weights are not random, as far as rounding may carry a zero eigenvalue.
+ */
+double disk_edge(const theory_t *theory, int weight_bits);
 
 /* The criterion's value: what "leading" sorts by. */
 double leading_value(leading_t by, double delta, double re, double im);
