@@ -41,7 +41,7 @@ static double weight(bool real_mode, double im) {
 
 /* Modes fall into one group where their eigenvalues are as near to each other, or to others of the
  * group, as they scatter: the noise mixes their eigenvectors. Groups are numbered by first mode. */
-static size_t group_modes(const theory_t *theory, size_t *group_of) {
+static size_t group_modes(const theory_t *theory, double resolution, size_t *group_of) {
     size_t modes = theory->n_outliers, groups = 0;
     for (size_t m = 0; m < modes; m++)
         group_of[m] = m;
@@ -51,7 +51,7 @@ static size_t group_modes(const theory_t *theory, size_t *group_of) {
             for (size_t k = 0; k < m; k++) {
                 const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
                 if (group_of[m] == group_of[k] ||
-                    hypot(a->re - b->re, a->im - b->im) > scatter(a) + scatter(b))
+                    hypot(a->re - b->re, a->im - b->im) > scatter(a) + scatter(b) + resolution)
                     continue;
                 group_of[m] = group_of[k] = group_of[k] < group_of[m] ? group_of[k] : group_of[m];
                 changed = true;
@@ -206,7 +206,8 @@ static void measure_groups(const match_input_t *in, const int *groups, match_t *
 }
 
 static status_t predict_groups(const match_input_t *in, match_t *result) {
-    result->n_groups = group_modes(in->theory, result->group_of);
+    double resolution = eigenvalue_resolution(in->theory, in->config->network.weight_bits);
+    result->n_groups = group_modes(in->theory, resolution, result->group_of);
     theory_group_t *predicted = malloc(sizeof *predicted * (result->n_groups + 1));
     result->groups = calloc(result->n_groups + 1, sizeof *result->groups);
     status_t status =
