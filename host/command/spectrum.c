@@ -108,6 +108,7 @@ static status_t prepare(const options_t *options, measured_t *m) {
         .single = options->single,
         .vectors = (uint32_t)options->vectors};
     TRY(spectrum_check(m->backend, n, &m->options));
+    TRY(command_memory_check(&m->plan, m->backend));
     TRY(find_gains(options, m));
     return find_theory(m);
 }
@@ -159,7 +160,6 @@ static status_t perform(const options_t *options, measured_t *m) {
     TRY(backend_find(options->backend, &m->backend));
     TRY(m->backend->available(m->device, sizeof m->device));
     TRY(prepare(options, m));
-    TRY(command_memory_check(&m->plan, m->backend));
     TRY(m->backend->create(&m->plan.net, &choice, &m->state, &m->built));
     TRY(same_network(options, m));
     TRY(measure(options, m));
