@@ -436,10 +436,18 @@ static void group_error_bars(void **state) {
     theory_group_t group;
     config_t c = real_modes(10);
     c.connection[0][0].std = 0.5;
-    double drawn = group_scatter_drawn(c, DRAWS, &group);
     /* Sampling error 1/sqrt(2 draws) = 6.5 %, three of it; the next order in R^2/(n gap) adds some
      * percent. */
+    double drawn = group_scatter_drawn(c, DRAWS, &group), free_rows = group.std_re;
     assert_true(group.std_re > 0.0 && fabs(drawn / group.std_re - 1.0) < 0.25);
+    /* Fixed sums of rows take a part off: of what the inputs scatter, and of the weights. */
+    c.connection[0][0].rule = RULE_FIXED_INDEGREE;
+    for (int with_weights = 0; with_weights < 2; with_weights++) {
+        c.connection[0][0].std = 0.2 * with_weights;
+        drawn = group_scatter_drawn(c, DRAWS, &group);
+        assert_true(group.std_re < 0.6 * free_rows);
+        assert_true(fabs(drawn / group.std_re - 1.0) < 0.25);
+    }
 }
 
 /* A rate says the slope that its potential has. */
