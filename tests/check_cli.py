@@ -118,6 +118,26 @@ BAD_ARGUMENTS = [
     (["analyze", "old.h5", "--variable", "rate_X"], ["old.h5", "rate_X", "it has rate_E, rate_I"]),
     (["analyze", "old.h5", "--onset", "1e6"], ["old.h5", "0 frames", "earlier onset"]),
     (["analyze", "old.h5", "--onset", "late"], ["--onset", '"late"', "in ms"]),
+    (["spectrum"], ["which file?", "usage: brisc spectrum"]),
+    (["spectrum", "nowhere.h5"], ["nowhere.h5", "No such file"]),
+    (["spectrum", "."], [".", "Is a directory"]),
+    (["spectrum", "old.h5", "--set", "simulation.seed=2"], ["simulation.seed=2", "old.h5", "give a config"]),
+    (["spectrum", "ok.yaml", "--full", "--leading", "3"], ["--full and --leading exclude"]),
+    (["spectrum", "ok.yaml", "--leading", "0"], ["--leading", '"0"', "from 1"]),
+    (["spectrum", "ok.yaml", "--leading", "many"], ["--leading", '"many"', "whole number"]),
+    (["spectrum", "ok.yaml", "--leading", "719"], ["--leading 719", "720 neurons", "718 at most", "--full"]),
+    (["spectrum", "ok.yaml", "--by", "size"], ["--by", '"size"', "growth, real or modulus"]),
+    (["spectrum", "ok.yaml", "--vectors", "-1"], ["--vectors", '"-1"', "from 0"]),
+    (["spectrum", "ok.yaml", "--at", "10"], ["--at 10", "ok.yaml", "has no states"]),
+    (["spectrum", "old.h5", "--at", "101.1"], ["--at 101.1", "old.h5", "from 0 to 100 ms"]),
+    (["spectrum", "old.h5", "--at", "-1"], ["--at", '"-1"', "in ms"]),
+    (["spectrum", "old.h5", "--at", "nan"], ["--at", '"nan"', "in ms"]),
+    (["spectrum", "old.h5", "--at", "10", "--weights"], ["--weights", "--at", "one of them"]),
+    (["spectrum", "ok.yaml", "-o", "old.h5"], ["old.h5 is there already", "--force"]),
+    (["spectrum", "old.h5", "-o", "./old.h5", "--force"], ["./old.h5", "the input itself", "leave out -o"]),
+    (["spectrum", "ok.yaml", "-o", "ok.yaml", "--force"], ["ok.yaml", "the input itself", "another name"]),
+    (["spectrum", "ok.yaml", "-o", "nowhere/x.h5"], ["nowhere/x.h5", "cannot be written", "No such file", "-o"]),
+    (["spectrum", "old.h5", "-o", ".", "--force"], [".", "not a regular file", "-o"]),
 ]
 
 # Networks that no machine can hold, or write; said at once.
@@ -200,7 +220,8 @@ def check_help(c):
     everything = c.run("--help")
     c.status("--help", everything, DONE)
     c.status("--version", c.run("--version"), DONE)
-    for command in ("predict", "plan", "run", "analyze", "export", "describe", "selftest"):
+    for command in ("predict", "plan", "run", "spectrum", "analyze", "export", "describe",
+                    "selftest"):
         c.expect(f"--help lists {command}", f"\n  {command} " in everything.stdout)
         done = c.run(command, "--help")
         c.expect(f"{command} --help", done.returncode == DONE and "--set" in done.stdout and
@@ -405,6 +426,94 @@ def check_full_disk(c):
         c.status("a disk of 128 KiB", done, FAILED, ["small/x.h5", "No space left on device"])
 
 
+def check_spectrum_refusals(c):
+    """What is wrong is said before the network is built, and of a file before it is changed."""
+    before = c.names()
+    big = ["--set=populations.E.lattice=[200, 200]", "--set=populations.I.lattice=[100, 100]"]
+    done = c.run("spectrum", "ok.yaml", "-o", "x.h5", "--full", *big)
+    c.status("--full of 50000", done, FAILED, ["50000 neurons", "GB", "--leading 12"])
+    done = c.run("spectrum", "ok.yaml", "-o", "x.h5", "--full", *HUGE)  # cannot have been built
+    c.status("--full of 5e8", done, FAILED, ["500000000 neurons", "GB", "--leading 12"])
+    done = c.run("spectrum", "ok.yaml", "-o", "x.h5", *HUGE)
+    c.status("leading of 5e8", done, FAILED, ["GB", "free"])
+    c.expect("nothing is left", c.names() == before, c.names() - before)
+
+    with h5py.File(c.path("plain.h5"), "w") as file:
+        file["activity"] = np.zeros((3, 4, 5))
+    xarray.Dataset({"activity": (("time", "y", "x"), np.zeros((3, 4, 5)))}).to_netcdf(c.path("data.nc"))
+    c.write("text.h5", "not a config\n")
+    for name in ("plain.h5", "data.nc"):
+        for more in ([], ["--at", "1"], ["-o", "x.h5"]):
+            c.status(f"no network: {name} {more}", c.run("spectrum", name, *more), USAGE,
+                     [name, "holds no network", "a config"])
+    done = c.run("spectrum", "text.h5")
+    c.status("a text file", done, USAGE, ["text.h5", "expected keys such as populations"])
+    c.expect("no library's own messages", "HDF5" not in done.stderr, done.stderr)
+    c.status("missing", c.run("spectrum", "no.h5", "--at", "1"), USAGE, ["no.h5", "No such file"])
+
+    shutil.copy(c.path("old.h5"), c.path("none.h5"))
+    with h5py.File(c.path("none.h5"), "r+") as file:
+        file["frames_written"][()] = 0
+    c.status("no frames", c.run("spectrum", "none.h5", "--at", "0"), USAGE,
+             ["none.h5", "no complete frame"])
+    with h5py.File(c.path("none.h5"), "r+") as file:
+        file["frames_written"][()] = FRAMES
+        del file["rate_I"]
+    c.status("no rates", c.run("spectrum", "none.h5", "--at", "0"), USAGE,
+             ["none.h5", "potential_I or rate_I", "output.fields"])
+    with h5py.File(c.path("none.h5"), "r+") as file:
+        file.attrs["config"] = file.attrs["config"].replace("seed: 1", "seed: 2")
+    c.status("another network", c.run("spectrum", "none.h5"), FAILED,
+             ["none.h5", "connectivity hash", "config was edited"])
+    done = c.run("spectrum", "ok.yaml", "-o", "apart.h5", "--quiet", "--leading", "4")
+    c.status("a file of its own", done, DONE)
+    c.status("no states", c.run("spectrum", "apart.h5", "--at", "1"), USAGE,
+             ["--at 1", "apart.h5", "holds no states"])
+    with h5py.File(c.path("old.h5"), "r+"):
+        c.status("held by a writer", c.run("spectrum", "old.h5"), USAGE,
+                 ["old.h5", "another program is writing it"])
+    for name in ("plain.h5", "data.nc", "text.h5", "none.h5", "apart.h5"):
+        os.remove(c.path(name))
+
+
+def check_spectrum_full_disk(c):
+    """A run's file that the group does not fit in stays as it is, byte for byte."""
+    for first in (True, False):  # without the group, and with it
+        with open(c.path("old.h5"), "rb") as file:
+            before = file.read()
+        for more in (0, 1000, 70000, 100000, 150000):
+            limit = len(before) + more
+            done = c.run("spectrum", "old.h5", "--json",
+                         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+            name = f"spectrum, full disk at {more} more"
+            c.status(name, done, FAILED, ["old.h5", "/spectrum", "File too large"])
+            with open(c.path("old.h5"), "rb") as file:
+                c.expect(name, file.read() == before and done.stdout == "")
+        c.status("spectrum, disk", c.run("spectrum", "old.h5"), DONE)
+        with xarray.open_dataset(c.path("old.h5"), group="spectrum") as file:
+            c.expect("spectrum, disk", file.sizes["eigenvalue"] == 24 * 24 + 12 * 12)
+
+
+def check_spectrum_read_only(c):
+    """A run's file that may not be written is measured, into another file only."""
+    shutil.copy(c.path("old.h5"), c.path("locked.h5"))
+    os.chmod(c.path("locked.h5"), 0o444)
+    options = {}
+    if os.geteuid() == 0:  # to whom no file is locked
+        os.chmod(c.folder, 0o755)
+        options = {"preexec_fn": lambda: os.setresuid(65534, 65534, 65534)}
+    try:
+        done = c.run("spectrum", "locked.h5", **options)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"     no user without rights: {error}")
+        return
+    c.status("a locked file", done, USAGE, ["locked.h5", "Permission denied"])
+    if options:
+        done = c.run("spectrum", "ok.yaml", "-o", "x.h5", **options)
+        c.status("a locked folder", done, USAGE, ["x.h5", "cannot be written", "Permission denied", "-o"])
+    c.status("into another", c.run("spectrum", "locked.h5", "-o", "beside.h5"), DONE)
+
+
 def check_signal(c, number):
     """Stopped: exit 3, and a file that holds every frame up to there."""
     name = signal.Signals(number).name
@@ -467,7 +576,9 @@ def main(program):
         for check, *more in ((check_wrong_input,), (check_help,), (check_light_start,),
                              (check_clipping,), (check_json,), (check_same_bits,),
                              (check_expectation,), (check_initial_file,), (check_not_enough,),
-                             (check_full_disk,), (check_signal, signal.SIGINT),
+                             (check_full_disk,), (check_spectrum_refusals,),
+                             (check_spectrum_full_disk,), (check_spectrum_read_only,),
+                             (check_signal, signal.SIGINT),
                              (check_signal, signal.SIGTERM), (check_closed_output,),
                              (check_selftest, selftest)):
             start, wrong = time.monotonic(), len(c.wrong)

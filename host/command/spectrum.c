@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/command/spectrum_report.h"
 #include "host/io/root.h"
@@ -12,8 +14,12 @@
 
 /* The run's file that the network comes from, or NULL where a config was given. */
 static status_t load(const options_t *options, measured_t *m) {
-    if (H5Fis_hdf5(options->input) <= 0)
+    if (!h5_is(options->input)) {
+        if (options->at_ms >= 0.0 && access(options->input, R_OK) == 0)
+            FAIL(STATUS_USAGE, "--at %g: %s is no run's file and has no states; give one that is",
+                 options->at_ms, options->input);
         return command_network(options, &m->config, &m->plan);
+    }
     char *yaml = NULL;
     if (options->n_set > 0)
         FAIL(STATUS_USAGE,
@@ -59,9 +65,6 @@ static status_t find_gains(const options_t *options, measured_t *m) {
     for (uint32_t a = 0; a < net->populations; a++)
         fixed[a] = 1.0;
     if (options->at_ms >= 0.0) {
-        if (!m->file)
-            FAIL(STATUS_USAGE, "--at %g: %s is a config and has no states; give a run's file",
-                 options->at_ms, options->input);
         TRY(state_file_gains(m->file, &m->config, net, options->at_ms, &m->at_ms, m->gain));
         m->at_state = true;
         snprintf(m->matrix_name, sizeof m->matrix_name, "J diag(phi'(h)) at %g ms", m->at_ms);
@@ -94,7 +97,8 @@ static status_t find_theory(measured_t *m) {
     return theory_linearize(&m->config, &m->plan, mean, square, &m->theory);
 }
 
-static status_t measure(const options_t *options, measured_t *m) {
+/* All that can be refused or found without the network. */
+static status_t prepare(const options_t *options, measured_t *m) {
     const network_t *net = &m->plan.net;
     size_t n = neurons_before(net, net->populations);
     m->options = (spectrum_options_t){
@@ -104,10 +108,15 @@ static status_t measure(const options_t *options, measured_t *m) {
         .delta = (double)net->population[0].delta,
         .single = options->single,
         .vectors = (uint32_t)options->vectors};
+    TRY(spectrum_check(m->backend, n, &m->options));
+    TRY(command_memory_check(&m->plan, m->backend));
     TRY(find_gains(options, m));
-    TRY(find_theory(m));
+    return find_theory(m);
+}
+
+static status_t measure(const options_t *options, measured_t *m) {
     matrix_t matrix;
-    TRY(matrix_create(net, m->backend, m->state, m->gain, &matrix));
+    TRY(matrix_create(&m->plan.net, m->backend, m->state, m->gain, &matrix));
     status_t status =
         spectrum_measure(&m->config, &m->plan, &m->theory, &matrix, &m->options, &m->spectrum);
     matrix_destroy(&matrix);
@@ -151,7 +160,7 @@ static status_t perform(const options_t *options, measured_t *m) {
     backend_options_t choice = command_backend_options(options);
     TRY(backend_find(options->backend, &m->backend));
     TRY(m->backend->available(m->device, sizeof m->device));
-    TRY(command_memory_check(&m->plan, m->backend));
+    TRY(prepare(options, m));
     TRY(m->backend->create(&m->plan.net, &choice, &m->state, &m->built));
     TRY(same_network(options, m));
     TRY(measure(options, m));
@@ -163,11 +172,29 @@ static status_t perform(const options_t *options, measured_t *m) {
     return STATUS_OK;
 }
 
+/* The output's name, and whether it can be written; none where the group goes into the run's file.
+ */
+static status_t find_output(const options_t *options, measured_t *m) {
+    options_t named = *options;
+    struct stat input, output;
+    if (!options->output && h5_is(options->input))
+        return STATUS_OK;
+    TRY(command_default_output(options, "_spectrum", m->output));
+    if (stat(options->input, &input) == 0 && stat(m->output, &output) == 0 &&
+        input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+        FAIL(STATUS_USAGE,
+             "%s is the input itself, which the result would replace; leave out -o to add the "
+             "group /spectrum to a run's file, or give another name",
+             m->output);
+    named.output = m->output;
+    return command_output_check(&named);
+}
+
 status_t command_spectrum(const options_t *options) {
     measured_t *m = calloc(1, sizeof *m);
     if (!m)
         FAIL(STATUS_FAILED, "no memory");
-    status_t status = command_default_output(options, "_spectrum", m->output);
+    status_t status = find_output(options, m);
     if (status == STATUS_OK)
         status = load(options, m);
     if (status == STATUS_OK) {

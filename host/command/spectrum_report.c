@@ -92,8 +92,8 @@ static void eigenvalue_text(double re, double im, char text[48]) {
 static void print_outliers(const measured_t *m) {
     const match_t *match = &m->spectrum.match;
     if (match->count == 0) {
-        printf("  no outlier: every eigenvalue %s belongs to the disk\n",
-               m->spectrum.full ? "" : "found");
+        printf("  no outlier: every eigenvalue%s belongs to the disk\n",
+               m->spectrum.full ? "" : " found");
         return;
     }
     printf("\n  %-8s %-21s %-21s %-9s %-8s %s\n", "n", "measured", "predicted", "std", "distance",
@@ -108,8 +108,9 @@ static void print_outliers(const measured_t *m) {
         if (mode) {
             eigenvalue_text(mode->re, mode->im, predicted);
             snprintf(std, sizeof std, "%.2g", mode->std);
-            snprintf(distance, sizeof distance, "%.1f std",
-                     hypot(o->re - mode->re, o->im - mode->im) / mode->std);
+            double away = hypot(o->re - mode->re, o->im - mode->im);
+            snprintf(distance, sizeof distance, mode->std > 0.0 ? "%.1f std" : "%.1g",
+                     mode->std > 0.0 ? away / mode->std : away);
         }
         printf("  %-8s %-21s %-21s %-9s %-8s %.3f\n", wave, measured, predicted, std, distance,
                o->overlap);
@@ -176,11 +177,15 @@ void spectrum_print(const measured_t *m) {
            (unsigned long long)m->built.hash);
     if (s->full) {
         printf("spectrum      %zu eigenvalues by %s in %.1f s\n", s->count, s->solver, s->seconds);
-        printf("bulk          radius %.4f measured, %.4f predicted (%+.2f %%); Kolmogorov-Smirnov "
-               "distance %.4f; ragged edge to %.4f\n",
-               s->bulk.radius, s->bulk.radius_predicted,
-               100.0 * (s->bulk.radius / s->bulk.radius_predicted - 1.0), s->bulk.ks,
-               s->bulk.largest);
+        if (s->bulk.radius_predicted > 0.0)
+            printf(
+                "bulk          radius %.4f measured, %.4f predicted (%+.2f %%); Kolmogorov-Smirnov "
+                "distance %.4f; ragged edge to %.4f\n",
+                s->bulk.radius, s->bulk.radius_predicted,
+                100.0 * (s->bulk.radius / s->bulk.radius_predicted - 1.0), s->bulk.ks,
+                s->bulk.largest);
+        else
+            printf("bulk          none: the weights are not random\n");
         print_normality(&s->nonnormal);
     } else {
         printf("spectrum      %zu leading eigenvalues (%s) by %s in %.1f s, %u products\n",

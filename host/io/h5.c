@@ -137,6 +137,11 @@ status_t h5_create(const char *path, int force, h5_file_t **result) {
     return STATUS_OK;
 }
 
+int h5_is(const char *path) {
+    h5_quiet();
+    return H5Fis_hdf5(path) > 0;
+}
+
 status_t h5_open(const char *path, int writable, h5_file_t **result) {
     h5_quiet();
     *result = NULL;

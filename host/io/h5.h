@@ -17,6 +17,7 @@ typedef struct h5_file h5_file_t;
 status_t h5_create(const char *path, int force, h5_file_t **file);
 status_t h5_commit(h5_file_t *file); /* flushes; PATH is complete and readable from now on */
 status_t h5_open(const char *path, int writable, h5_file_t **file);
+int h5_is(const char *path); /* whether it is an HDF5 file; 0 where it cannot be read */
 status_t h5_flush(h5_file_t *file);
 status_t h5_close(h5_file_t *file); /* flushes; frees even where it fails; NULL is fine */
 const char *h5_path(const h5_file_t *file);

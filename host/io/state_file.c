@@ -9,7 +9,9 @@ static status_t find_frame(h5_file_t *file, double at_ms, size_t *frame, double 
     int rank = 0;
     size_t size[4] = {0};
     int64_t written = 0;
-    TRY(h5_dimensions(file, "time", &rank, size));
+    if (h5_dimensions(file, "time", &rank, size) != STATUS_OK || rank != 1)
+        FAIL(STATUS_USAGE, "--at %g: %s holds no states (no variable `time`); give a run's file",
+             at_ms, h5_path(file));
     TRY(h5_read(file, "frames_written", H5T_NATIVE_INT64, &written));
     size_t frames = written >= 0 && (size_t)written < size[0] ? (size_t)written : size[0];
     double *time = malloc(sizeof *time * (size[0] + 1));

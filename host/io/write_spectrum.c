@@ -179,6 +179,11 @@ static status_t put_numbers(h5_file_t *file, const theory_t *theory, const spect
 status_t write_spectrum(h5_file_t *file, const config_t *config, const theory_t *theory,
                         const spectrum_t *s, const char *matrix, uint32_t vectors) {
     uint32_t stored = vectors < s->pairs.count ? vectors : s->pairs.count;
+    /* All of it before what was there is given up: at most 7 numbers an eigenvalue, 24 an outlier
+     * or mode, 8 bytes a neuron and vector, and 4 KiB of metadata a variable. */
+    size_t numbers = 7 * s->count + 24 * (s->match.count + theory->n_outliers);
+    size_t variables = 40 + 2 * config->populations;
+    TRY(h5_reserve(file, 8 * (numbers + stored * s->n) + 4096 * variables, "/spectrum"));
     TRY(new_group(file, "/spectrum"));
     TRY(h5_attribute_text(file, "/spectrum", "matrix", matrix));
     TRY(h5_attribute_text(file, "/spectrum", "solver", s->solver));

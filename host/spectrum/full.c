@@ -7,43 +7,56 @@
 
 /* The device's solver, or the cpu's where the device has none that can be used, or not the memory.
  */
-static status_t choose_solver(const matrix_t *matrix, bool single, const dense_solver_t **solver) {
-    const dense_solver_t *device = matrix->backend->dense;
-    uint32_t n = (uint32_t)matrix->n;
+static status_t choose_solver(const backend_t *backend, size_t order, bool single, bool warn,
+                              const dense_solver_t **solver) {
+    const dense_solver_t *device = backend->dense;
+    uint32_t n = (uint32_t)order;
     uint64_t needed = 0, unused = 0;
     *solver = backend_cpu.dense;
     if (device == backend_cpu.dense)
         return STATUS_OK;
-    if (!device)
-        status_warn("this build's GPU libraries have no dense eigenvalue solver (CUDA 12.6.2 has): "
-                    "the CPU's solver does it instead");
-    else if (device->memory(n, single, &needed) != STATUS_OK)
-        status_warn("the CPU's solver does it instead of %s: %s", device->name, status_message());
-    else {
-        TRY(matrix->backend->memory_free(&unused));
-        if (matrix->n <= device->n_max && needed <= unused)
+    if (device && order > device->n_max) {
+        if (warn)
+            status_warn("%s takes at most %u neurons: the CPU's solver does it instead",
+                        device->name, device->n_max);
+    } else if (!device) {
+        if (warn)
+            status_warn("this build's GPU libraries have no dense eigenvalue solver (CUDA 12.6.2 "
+                        "has): the CPU's solver does it instead");
+    } else if (device->memory(n, single, &needed) != STATUS_OK) {
+        if (warn)
+            status_warn("the CPU's solver does it instead of %s: %s", device->name,
+                        status_message());
+    } else {
+        TRY(backend->memory_free(&unused));
+        if (needed <= unused)
             *solver = device;
-        else
-            status_warn("%s cannot take this matrix (%u neurons of at most %u, %.2f GB of %.2f "
-                        "free on the GPU): the CPU's solver does it instead",
-                        device->name, n, device->n_max, (double)needed * 1e-9,
-                        (double)unused * 1e-9);
+        else if (warn)
+            status_warn("%s cannot take this matrix (%.2f GB of %.2f free on the GPU): the CPU's "
+                        "solver does it instead",
+                        device->name, (double)needed * 1e-9, (double)unused * 1e-9);
     }
     return STATUS_OK;
 }
 
-static status_t room(const matrix_t *matrix, const dense_solver_t *solver) {
-    uint64_t own = (uint64_t)matrix->n * matrix->n * sizeof(double), needed = 0, unused = 0;
+status_t full_room(const backend_t *backend, size_t n, bool single, bool warn,
+                   const dense_solver_t **solver) {
+    static const char remedy[] =
+        "measure the leading eigenvalues instead (--leading 12), or a smaller network";
+    TRY(choose_solver(backend, n, single, warn, solver));
+    uint64_t own = (uint64_t)n * n * sizeof(double), needed = 0, unused = 0;
     TRY(backend_cpu.memory_free(&unused));
-    if (solver == backend_cpu.dense && matrix->n <= solver->n_max)
-        TRY(solver->memory((uint32_t)matrix->n, false, &needed));
-    if (matrix->n > solver->n_max || own + needed > unused)
+    if (n > (*solver)->n_max)
         FAIL(STATUS_FAILED,
-             "a full spectrum of %zu neurons needs %.1f GB, and %.1f GB are free (%s takes at most "
-             "%u neurons); measure the leading eigenvalues instead (--leading 12), or a smaller "
-             "network",
-             matrix->n, (double)(own + needed) * 1e-9, (double)unused * 1e-9, solver->name,
-             solver->n_max);
+             "a full spectrum of %zu neurons: %s takes at most %u (the matrix alone has %.1f GB); "
+             "%s",
+             n, (*solver)->name, (*solver)->n_max, (double)own * 1e-9, remedy);
+    if (*solver == backend_cpu.dense)
+        TRY((*solver)->memory((uint32_t)n, false, &needed));
+    if (own + needed > unused)
+        FAIL(STATUS_FAILED,
+             "a full spectrum of %zu neurons needs %.1f GB, and %.1f GB are free; %s", n,
+             (double)(own + needed) * 1e-9, (double)unused * 1e-9, remedy);
     return STATUS_OK;
 }
 
@@ -84,8 +97,8 @@ static status_t choose_vectors(const spectrum_t *s, const spectrum_options_t *op
 
 static status_t take_vectors(const operator_t *op, const dense_solver_t *solver, dense_t *dense,
                              const uint32_t *place, uint32_t count, spectrum_t *s) {
-    int *failed = calloc(count + 1, sizeof *failed);
     TRY(eigenpairs_create(op->n, count, &s->pairs));
+    int *failed = calloc(count + 1, sizeof *failed);
     status_t status = failed ? solver->vectors(dense, count, place, s->pairs.vectors, failed)
                              : status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory");
     for (uint32_t k = 0; status == STATUS_OK && k < count; k++) {
@@ -160,7 +173,8 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
         s->converged[i] = !isnan(s->re[i]);
         s->residual[i] = NAN;
     }
-    status_t status = choose_vectors(s, options, theory->radius, &place, &count);
+    status_t status =
+        choose_vectors(s, options, disk_edge(theory, config->network.weight_bits), &place, &count);
     if (status == STATUS_OK)
         status = take_vectors(&op, solver, dense, place, count, s);
     solver->destroy(dense);
@@ -177,8 +191,7 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
 status_t spectrum_full(const config_t *config, const network_plan_t *plan, const theory_t *theory,
                        matrix_t *matrix, const spectrum_options_t *options, spectrum_t *s) {
     const dense_solver_t *solver;
-    TRY(choose_solver(matrix, options->single, &solver));
-    TRY(room(matrix, solver));
+    TRY(full_room(matrix->backend, matrix->n, options->single, true, &solver));
     TRY(spectrum_allocate(s, matrix->n));
     s->solver = solver->name;
     csr_t csr;

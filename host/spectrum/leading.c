@@ -68,10 +68,6 @@ static status_t list(spectrum_t *s) {
 status_t spectrum_leading(const config_t *config, const network_plan_t *plan,
                           const theory_t *theory, matrix_t *matrix,
                           const spectrum_options_t *options, spectrum_t *s) {
-    if (options->leading + 2 > matrix->n)
-        FAIL(STATUS_USAGE,
-             "--leading %u: a network of %zu neurons has room for %zu at most; --full measures all",
-             options->leading, matrix->n, matrix->n > 2 ? matrix->n - 2 : 0);
     bool found = false;
     double *start = calloc(matrix->n, sizeof *start);
     operator_t op = matrix_operator(matrix);

@@ -6,6 +6,17 @@
 
 #include "host/spectrum/overlap.h"
 
+double eigenvalue_resolution(const theory_t *theory, int weight_bits) {
+    double largest = 0.0;
+    for (size_t m = 0; m < theory->n_outliers; m++)
+        largest = fmax(largest, hypot(theory->outliers[m].re, theory->outliers[m].im));
+    return largest * fmax(1e-6, ldexp(1.0, -weight_bits));
+}
+
+double disk_edge(const theory_t *theory, int weight_bits) {
+    return fmax(theory->radius, eigenvalue_resolution(theory, weight_bits));
+}
+
 double leading_value(leading_t by, double delta, double re, double im) {
     return by == LEADING_REAL      ? re
            : by == LEADING_MODULUS ? hypot(re, im)
@@ -17,8 +28,9 @@ static double scatter(const eigenmode_t *mode) {
     return mode->std * sqrt(0.5 * (mode->multiplicity + 1));
 }
 
-static bool clear_of_disk(const theory_t *theory, const eigenmode_t *mode) {
-    return hypot(mode->re, mode->im) - 3.0 * scatter(mode) > theory->radius;
+static bool clear_of_disk(const match_input_t *in, const eigenmode_t *mode) {
+    return hypot(mode->re, mode->im) - 3.0 * scatter(mode) >
+           disk_edge(in->theory, in->config->network.weight_bits);
 }
 
 /* How many of a real or complex mode's eigenvalues an eigenpair stands for: two of a real mode's
@@ -34,7 +46,7 @@ static double cloud(const eigenmode_t *mode) {
 
 /* Modes fall into one group where their clouds touch, or touch others of the group: the noise mixes
  * their eigenvectors. Groups are numbered by first mode. */
-static size_t group_modes(const theory_t *theory, size_t *group_of) {
+static size_t group_modes(const theory_t *theory, double resolution, size_t *group_of) {
     size_t modes = theory->n_outliers, groups = 0;
     for (size_t m = 0; m < modes; m++)
         group_of[m] = m;
@@ -44,7 +56,7 @@ static size_t group_modes(const theory_t *theory, size_t *group_of) {
             for (size_t k = 0; k < m; k++) {
                 const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
                 if (group_of[m] == group_of[k] ||
-                    hypot(a->re - b->re, a->im - b->im) > cloud(a) + cloud(b))
+                    hypot(a->re - b->re, a->im - b->im) > cloud(a) + cloud(b) + resolution)
                     continue;
                 group_of[m] = group_of[k] = group_of[k] < group_of[m] ? group_of[k] : group_of[m];
                 changed = true;
@@ -76,6 +88,7 @@ static double group_score(const match_input_t *in, const double *overlap, const 
     const theory_t *theory = in->theory;
     double re = in->pairs->re[k], im = in->pairs->im[k], n = 0.0, square = 0.0, least = INFINITY;
     double multiplicity = result->groups[g].predicted.multiplicity;
+    double resolution = eigenvalue_resolution(theory, in->config->network.weight_bits);
     bool near = false;
     for (uint32_t a = 0; a < theory->populations; a++)
         n += theory->size[a];
@@ -83,9 +96,11 @@ static double group_score(const match_input_t *in, const double *overlap, const 
         const eigenmode_t *mode = &theory->outliers[m];
         if (result->group_of[m] != g)
             continue;
-        double bars = hypot(re - mode->re, im - mode->im) / mode->std;
+        /* in error bars; what the codes of the weights cannot resolve is none */
+        double apart = fmax(0.0, hypot(re - mode->re, im - mode->im) - resolution);
+        double bars = apart > 0.0 ? apart / mode->std : 0.0;
         square += overlap[k * theory->n_outliers + m] * overlap[k * theory->n_outliers + m];
-        bool safe = hypot(re, im) > result->reach || clear_of_disk(theory, mode);
+        bool safe = hypot(re, im) > result->reach || clear_of_disk(in, mode);
         near = near || bars <= sqrt(multiplicity) + (safe ? 5.0 : 1.0);
         least = fmin(least, bars * bars / (multiplicity + 1.0));
     }
@@ -149,7 +164,7 @@ static void assign(const match_input_t *in, const double *overlap, const match_t
 
 /* Whether every eigenvalue of a mode ought to be among the pairs. */
 static bool due(const match_input_t *in, const eigenmode_t *mode) {
-    if (!clear_of_disk(in->theory, mode))
+    if (!clear_of_disk(in, mode))
         return false;
     if (in->complete)
         return true;
@@ -179,7 +194,7 @@ static void measure_groups(const match_input_t *in, const int *groups, match_t *
                 continue;
             group->nx = mode->nx;
             group->ny = mode->ny;
-            clear = clear && clear_of_disk(theory, mode);
+            clear = clear && clear_of_disk(in, mode);
             expected += due(in, mode) ? mode->multiplicity : 0;
         }
         for (uint32_t k = 0; k < in->pairs->count; k++) {
@@ -202,7 +217,8 @@ static void measure_groups(const match_input_t *in, const int *groups, match_t *
 }
 
 static status_t predict_groups(const match_input_t *in, match_t *result) {
-    result->n_groups = group_modes(in->theory, result->group_of);
+    double resolution = eigenvalue_resolution(in->theory, in->config->network.weight_bits);
+    result->n_groups = group_modes(in->theory, resolution, result->group_of);
     theory_group_t *predicted = malloc(sizeof *predicted * (result->n_groups + 1));
     result->groups = calloc(result->n_groups + 1, sizeof *result->groups);
     status_t status =
@@ -243,13 +259,13 @@ static bool known(const theory_t *theory, const wave_share_t *share) {
 static status_t collect(const match_input_t *in, const double *overlap, const wave_share_t *share,
                         const int *mode_of, match_t *result) {
     const theory_t *theory = in->theory;
+    double edge = disk_edge(theory, in->config->network.weight_bits);
     result->outliers = malloc(sizeof *result->outliers * (in->pairs->count + 1));
     if (!result->outliers)
         FAIL(STATUS_FAILED, "no memory for %u outliers", in->pairs->count);
     for (uint32_t k = 0; k < in->pairs->count; k++) {
         double re = in->pairs->re[k], im = in->pairs->im[k], modulus = hypot(re, im);
-        bool coherent =
-            share[k].share > 0.5 && modulus > theory->radius && !known(theory, &share[k]);
+        bool coherent = share[k].share > 0.5 && modulus > edge && !known(theory, &share[k]);
         if (mode_of[k] == UNMATCHED &&
             !((coherent || modulus > result->reach) && in->pairs->converged[k]))
             continue;
@@ -285,9 +301,10 @@ static status_t match_all(const match_input_t *in, double *overlap, wave_share_t
     if (!overlap || !share || !mode_of || !result->group_of || !room->candidate || !room->places ||
         !room->real)
         FAIL(STATUS_FAILED, "no memory to match %u eigenvalues", pairs);
-    result->reach = theory->radius * (1.0 + 4.0 / sqrt(least_inputs(in->plan)));
-    TRY(overlaps(&in->plan->net, in->pairs, theory->outliers, theory->n_outliers, theory->radius,
-                 overlap, share));
+    double edge = disk_edge(theory, in->config->network.weight_bits);
+    result->reach = fmax(edge, theory->radius * (1.0 + 4.0 / sqrt(least_inputs(in->plan))));
+    TRY(overlaps(&in->plan->net, in->pairs, theory->outliers, theory->n_outliers, edge, overlap,
+                 share));
     TRY(predict_groups(in, result));
     assign(in, overlap, result, room, mode_of + pairs, mode_of);
     measure_groups(in, mode_of + pairs, result);

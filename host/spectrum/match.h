@@ -54,19 +54,27 @@ typedef struct {
     double delta;
 } match_input_t;
 
-/* Predicted modes whose clouds of eigenvalues touch form a group. An eigenvalue beyond the disk goes
- * to the group that it suits best by overlap and distance, if it lies within sqrt(m) + 5 error bars
- * of one of the group's m modes (their noise makes a cloud of radius sqrt(m) error bars; + 1 where
- * both mode and eigenvalue are near the disk, whose edge is easily mistaken for the mode) and the
- * overlap is at least half of what theory expects of an outlier there. A group takes as many as it
- * has wave vectors, a mode of the group those that overlap it most. What is left is an unpredicted
- * outlier if more than half of its vector lies on the plane waves of one |n| that no predicted mode
- * beyond the disk has, or if it lies beyond `reach`; otherwise it belongs to the ragged edge of the
- * disk: with K inputs a neuron, local fluctuations carry localized states beyond R, to
- * 1 + 2.6/sqrt(K) at most in zero-mean networks of 500 to 2000 neurons with K = 7 to 480;
- * reach = R (1 + 4/sqrt(K)). */
+/* Predicted modes whose clouds of eigenvalues touch form a group. An eigenvalue beyond the disk
+ * goes to the group that it suits best by overlap and distance, if it lies within sqrt(m) + 5 error
+ * bars of one of the group's m modes (their noise makes a cloud of radius sqrt(m) error bars,
+ * besides eigenvalue_resolution; + 1 where both mode and eigenvalue are near the disk, whose edge
+ * is easily mistaken for the mode) and the overlap is at least half of what theory expects of an
+ * outlier there. A group takes as many as it has wave vectors, a mode of the group those that
+ * overlap it most. What is left is an unpredicted outlier if more than half of its vector lies on
+ * the plane waves of one |n| that no predicted mode beyond the disk has, or if it lies beyond
+ * `reach`; otherwise it belongs to the ragged edge of the disk: with K inputs a neuron, local
+ * fluctuations carry localized states beyond R, to 1 + 2.6/sqrt(K) at most in zero-mean networks of
+ * 500 to 2000 neurons with K = 7 to 480; reach = R (1 + 4/sqrt(K)). */
 status_t match(const match_input_t *input, match_t *result);
 void match_destroy(match_t *result);
+
+/* What the stored weights' codes and rounding leave open of an eigenvalue: 2^-bits, or 1e-6, of the
+ * largest predicted one. (Rows of fixed sums have modes without any error bar; 16 bits moved one by
+ * 4e-7 of it.) */
+double eigenvalue_resolution(const theory_t *theory, int weight_bits);
+/* The disk's radius; where weights are not random, as far as rounding may carry a zero eigenvalue.
+ */
+double disk_edge(const theory_t *theory, int weight_bits);
 
 /* The criterion's value: what "leading" sorts by. */
 double leading_value(leading_t by, double delta, double re, double im);

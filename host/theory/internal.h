@@ -31,6 +31,7 @@ typedef struct {
     int waves_x[POPULATIONS_MAX][POPULATIONS_MAX], waves_y[POPULATIONS_MAX][POPULATIONS_MAX];
     int columns;
     bool exact_rows[POPULATIONS_MAX][POPULATIONS_MAX]; /* rows sum to the same: fixed in-degree */
+    double weight_scatter[POPULATIONS_MAX][POPULATIONS_MAX]; /* there: the weights' part of M_ab */
     /* By |n|, then nx; orbit[0] is n = 0. Those whose symbol is below 1e-6 of that at n = 0 in
      * every pathway are left out. */
     orbit_t *orbit;

@@ -28,22 +28,33 @@ static double scatter_at(const mean_network_t *net, uint32_t a, uint32_t b, int 
     return net->scatter[a][b][(size_t)qy * (size_t)net->columns + (size_t)qx];
 }
 
-/* What the rows' fixed sums leave of a pathway's noise: it feels a wave only after the wave's mean
- * over the row's inputs is taken off (within 10 % of sampled networks). */
-static void coherence_of(const mean_network_t *net, const eigenmode_t *mode,
-                         double coherence[P][P]) {
-    const orbit_t *orbit = NULL;
-    for (uint32_t a = 0; a < net->populations; a++)
-        for (uint32_t b = 0; b < net->populations; b++) {
-            double at_zero = net->orbit[0].symbol[a][b];
-            coherence[a][b] = 0.0;
-            if (!net->exact_rows[a][b] || at_zero == 0.0)
-                continue;
-            for (size_t i = 0; !orbit && i < net->orbits; i++)
-                if (net->orbit[i].nx == mode->nx && net->orbit[i].ny == mode->ny)
-                    orbit = &net->orbit[i];
-            coherence[a][b] = orbit->symbol[a][b] / at_zero;
-        }
+/* A wave's mean over a row's inputs, over that of the uniform one: of a pathway with fixed row
+ * sums.
+ */
+static double coherence_of(const mean_network_t *net, const eigenmode_t *mode, uint32_t a,
+                           uint32_t b) {
+    double at_zero = net->orbit[0].symbol[a][b];
+    if (at_zero == 0.0) /* zero mean: the variances are as the inclusions */
+        return scatter_at(net, a, b, mode->nx, mode->ny) / net->variance[a][b];
+    for (size_t i = 0; i < net->orbits; i++)
+        if (net->orbit[i].nx == mode->nx && net->orbit[i].ny == mode->ny)
+            return net->orbit[i].symbol[a][b] / at_zero;
+    return 0.0;
+}
+
+/* What fixed row sums take off the covariance of two waves. Independent x_j of variances V_j given
+ * that they add up to nothing have the covariances V_j delta_jl - V_j V_l/Sum V. That holds for the
+ * weights of a row about their sample mean, V = p sigma^2/k, and for which inputs it has,
+ * V = p (1 - p) (g/k)^2 (to leading order in 1/indegree). */
+static double fixed_part(const mean_network_t *net, const eigenmode_t *k, const eigenmode_t *m,
+                         uint32_t a, uint32_t b) {
+    if (!net->exact_rows[a][b] || net->variance[a][b] <= 0.0)
+        return 0.0;
+    double in_k = coherence_of(net, k, a, b), in_m = coherence_of(net, m, a, b);
+    double weights = net->weight_scatter[a][b], inputs = net->variance[a][b] - weights;
+    double of_k = scatter_at(net, a, b, k->nx, k->ny) - weights * in_k;
+    double of_m = scatter_at(net, a, b, m->nx, m->ny) - weights * in_m;
+    return weights * in_k * in_m + (inputs > 0.0 ? of_k * of_m / inputs : 0.0);
 }
 
 /* E[delta_k conj(delta_m)] of two waves whose difference is q, or with `second` = the second one's
@@ -52,17 +63,13 @@ static status_t covariance(const mean_network_t *net, const linearization_t *at,
                            const eigenmode_t *k, const eigenmode_t *m, const int q[2],
                            bool conjugate, complex double *sum) {
     uint32_t n = net->populations;
-    double coherence_k[P][P], coherence_m[P][P];
-    coherence_of(net, k, coherence_k);
-    coherence_of(net, m, coherence_m);
     complex double value_m = conjugate ? m->re - I * m->im : m->re + I * m->im;
     complex double product = (k->re + I * k->im) * value_m, matrix[P * P], x[P * P];
     for (uint32_t a = 0; a < n; a++)
         for (uint32_t b = 0; b < n; b++) {
             double v = scatter_at(net, a, b, q[0], q[1]) * at->square[b];
-            double fixed = coherence_k[a][b] * coherence_m[a][b] * net->variance[a][b];
             matrix[b * n + a] = (a == b ? 1.0 : 0.0) - v / product;
-            x[b * n + a] = v - fixed * at->square[b];
+            x[b * n + a] = v - fixed_part(net, k, m, a, b) * at->square[b];
         }
     lapack_int pivot[P], order = (lapack_int)n;
     *sum = INFINITY;

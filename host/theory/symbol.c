@@ -100,17 +100,23 @@ static void transform_add(const network_t *net, const pathway_t *w, transform_t 
     }
 }
 
+/* Variance of a synapse's weight, sigma^2/k; recentred rows lose 1/indegree of it. */
+static double weight_variance_of(const network_plan_t *plan, uint32_t index) {
+    const pathway_t *w = &plan->net.pathway[index];
+    const pathway_facts_t *facts = &plan->facts[index];
+    double variance =
+        w->weights == WEIGHTS_CONSTANT ? 0.0 : facts->std * facts->std / facts->out_degree;
+    return w->rule == RULE_FIXED_INDEGREE ? variance * (1.0 - 1.0 / w->indegree) : variance;
+}
+
 /* Symbol of one pathway and the transform of its variances p E[w^2] - p^2 E[w]^2, both
- * [rows][columns]. With E[w] = g/k, Var w = sigma^2/k; recentred rows lose 1/indegree of it. */
+ * [rows][columns]. With E[w] = g/k. */
 static status_t pathway_symbol(const network_plan_t *plan, uint32_t index, const zone_t *zone,
                                double *symbol, double *scatter) {
     const pathway_t *w = &plan->net.pathway[index];
     const pathway_facts_t *facts = &plan->facts[index];
     double mean = facts->mean / facts->out_degree;
-    double weight_variance =
-        w->weights == WEIGHTS_CONSTANT ? 0.0 : facts->std * facts->std / facts->out_degree;
-    if (w->rule == RULE_FIXED_INDEGREE)
-        weight_variance *= 1.0 - 1.0 / w->indegree;
+    double weight_variance = weight_variance_of(plan, index);
     uint32_t used_x = w->classes_x, used_y = w->classes_y;
     while (used_x * used_y > CLASSES_MAX)
         *(used_x > used_y ? &used_x : &used_y) -= 1;
@@ -205,6 +211,7 @@ static status_t symbols_fill(const network_plan_t *plan, const zone_t *zone, dou
         net->waves_x[w->target][w->source] = (int)waves_x(&plan->net, w);
         net->waves_y[w->target][w->source] = (int)waves_y(&plan->net, w);
         net->exact_rows[w->target][w->source] = w->rule == RULE_FIXED_INDEGREE;
+        net->weight_scatter[w->target][w->source] = w->indegree * weight_variance_of(plan, i);
     }
     return orbits_collect(plan, zone, symbols, net);
 }
