@@ -80,11 +80,13 @@ def inclusion(p, count):
 
 
 def mean_network(config, reach=12):
-    """Symbol[nx, ny, a, b] for 0 <= nx, ny < reach, variance M[a, b]."""
+    """Symbol[nx, ny, a, b] for 0 <= nx, ny < reach, variance M[a, b], and what rows of fixed sums take
+    off it at a wave."""
     names = list(config["populations"])
     lattices = [config["populations"][a]["lattice"] for a in names]
     size = len(names)
     symbol, variance = np.zeros((reach, reach, size, size)), np.zeros((size, size))
+    fixed = np.zeros_like(symbol)
     n = np.arange(reach)
     for a in range(size):
         for b in range(size):
@@ -99,10 +101,17 @@ def mean_network(config, reach=12):
             variance[a, b] = np.sum(p * (spread + mean**2) - (p * mean) ** 2) / classes
             turn = lambda s: np.exp(-2j * np.pi * n[:, None] * s.ravel()).reshape(reach, *s.shape)
             ex, ey = turn(x[0, :, 0, :]), turn(y[:, 0, :, 0])
-            value = np.einsum("YXyx,nXx,mYy->nm", p, ex, ey, optimize=True) * mean / classes
-            assert np.abs(value.imag).max() < 1e-9 * np.abs(value).max(), "the symbol is real"
-            symbol[:, :, a, b] = value.real
-    return symbol, variance
+            def transform(of):
+                value = np.einsum("YXyx,nXx,mYy->nm", of, ex, ey, optimize=True) / classes
+                assert np.abs(value.imag).max() < 1e-9 * np.abs(value).max(), "it is real"
+                return value.real
+            symbol[:, :, a, b] = transform(p) * mean
+            if c.get("rule") == "fixed_indegree":
+                # The weights about their sample mean, and which inputs a row has: both add up to
+                # the same in every row, x x/Sum x of the variances of each.
+                for part in (transform(p * spread), transform(p * (1 - p) * mean**2)):
+                    fixed[:, :, a, b] += part**2 / part[0, 0]
+    return symbol, variance, fixed
 
 
 def radius(variance, gain):
@@ -122,7 +131,7 @@ def mean_field_gain(symbol, variance, maximum, noise):
 
 def predict(config):
     """What brisc should print, for networks whose rest state h = 0 is followed with tanh gains."""
-    symbol, variance = mean_network(config)
+    symbol, variance, fixed = mean_network(config)
     populations = list(config["populations"].values())
     maximum = np.array([float(p["gain"]["max"]) for p in populations])
     size = np.array([np.prod(p["lattice"]) for p in populations])
@@ -141,12 +150,10 @@ def predict(config):
         for k, value in enumerate(values):
             if value.imag < 0 or abs(value) <= edge:
                 continue
-            m = variance * gain**2
-            if any("rule" in c for row in config["connections"].values() for c in row.values()):
-                m = m * (1 - (symbol[nx, ny] / symbol[0, 0]) ** 2)
+            m = (variance - fixed[nx, ny]) * gain**2
             # all orders of the bulk's noise: M + M M/|lambda|^2 + ...
             m = np.linalg.inv(np.eye(len(size)) - variance * gain**2 / abs(value) ** 2) @ m
-            std = np.sqrt((abs(left[k]) ** 2 / size) @ m @ abs(right[:, k]) ** 2)
+            std = np.sqrt(max(0, (abs(left[k]) ** 2 / size) @ m @ abs(right[:, k]) ** 2))
             modes.append({
                 "nx": int(nx), "ny": int(ny), "re": value.real, "im": value.imag, "std": std,
                 "multiplicity": (1 if nx == ny == 0 else 4 if nx == ny or nx == 0 else 8),
