@@ -6,8 +6,9 @@
   null      networks with zero mean weights, 20 seeds: no outlier may be reported
   radius    radius of the bulk in the published sets against the number of neurons, with a figure
   leading   ARPACK against the dense solver (n = 5120), and the wave network at full size
+  gpu       every eigenvalue of 12,500 neurons by cuSOLVER; skipped without a GPU
 
-usage: scripts/study_spectrum.py [zscores] [null] [radius] [leading] [--brisc build/brisc] [-o radius.png]
+usage: scripts/study_spectrum.py [PART ...] [--seeds N] [--brisc build/brisc] [-o radius.png]
 exit status 0: every number is within its bounds. About 10 minutes on two cores in all.
 """
 import argparse
@@ -33,6 +34,7 @@ NULL = {
     "zero mean, K = 7": dict(mean=(0, 0, 0, 0), range=(.05, .05, .05, .05), std=1),
 }
 SETS = ["asynchronous", "wave", "chaos"]
+PARTS = ["zscores", "null", "radius", "leading", "gpu"]
 
 
 def lattices(side):
@@ -187,6 +189,18 @@ def leading(program, verdict):
           f"products, {wave['seconds']:.1f} s, {unconverged} unconverged{verdict(good)}")
 
 
+def gpu(program, verdict):
+    found = subprocess.run([program.path, "plan", "configs/small/wave.yaml", "--backend", "cuda", "--quiet"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if found.returncode:
+        print("\nevery eigenvalue of 12,500 neurons on a GPU: skipped, no GPU can be used here")
+        return
+    answer = program.spectrum("wave", lattices(100), 1, "--full", "--backend", "cuda", threads=None)[0]
+    good = answer["solver"] == "cuSOLVER" and answer["solver_seconds"] < 30
+    print(f"\nevery eigenvalue of {answer['neurons']} neurons by {answer['solver']}: "
+          f"{answer['solver_seconds']:.1f} s{verdict(good)}")
+
+
 def main():
     sys.stdout.reconfigure(line_buffering=True)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter,
@@ -196,9 +210,9 @@ def main():
     parser.add_argument("--seeds", type=int, default=100, help="for zscores (100)")
     parser.add_argument("-o", "--output", help="the figure of `radius`")
     arguments = parser.parse_args()
-    parts = arguments.parts or ["zscores", "null", "radius", "leading"]
-    if set(parts) - {"zscores", "null", "radius", "leading"}:
-        parser.error(f"unknown part in {' '.join(parts)}; known: zscores null radius leading")
+    parts = arguments.parts or PARTS
+    if set(parts) - set(PARTS):
+        parser.error(f"unknown part in {' '.join(parts)}; known: {' '.join(PARTS)}")
     verdict = Verdict()
     with tempfile.TemporaryDirectory() as folder:
         program = Program(arguments.brisc, folder)
@@ -210,6 +224,8 @@ def main():
             radius(program, verdict, arguments.output)
         if "leading" in parts:
             leading(program, verdict)
+        if "gpu" in parts:
+            gpu(program, verdict)
     print("\nall within bounds" if not verdict.missed else f"\n{verdict.missed} outside their bounds")
     return 1 if verdict.missed else 0
 

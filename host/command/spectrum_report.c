@@ -59,7 +59,7 @@ json_t *spectrum_json(const measured_t *m) {
                                         "residual", s->residual[k], "converged", s->converged[k]));
     bool full = s->full;
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:f}",
+        "{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:f, s:o}",
         "matrix", m->matrix_name, "method", full ? "full" : "leading", "solver", s->solver,
         "neurons", (json_int_t)s->n, "count", (json_int_t)s->count, "unconverged",
         (json_int_t)s->unconverged, "bulk_radius_measured",
@@ -67,7 +67,8 @@ json_t *spectrum_json(const measured_t *m) {
         "bulk_largest", report_number(full ? s->bulk.largest : NAN), "ks",
         report_number(full ? s->bulk.ks : NAN), "outliers", outliers, "groups", groups, "missing",
         s->match.missing, "unpredicted", s->match.unpredicted, "products",
-        (json_int_t)s->pairs.products, "seconds", s->seconds);
+        (json_int_t)s->pairs.products, "seconds", s->seconds, "solver_seconds",
+        report_number(full ? s->solver_seconds : NAN));
     if (full)
         json_object_set_new(
             object, "non_normality",

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/progress.h"
+
 /* The device's solver, or the cpu's where the device has none that can be used, or not the memory.
  */
 static status_t choose_solver(const backend_t *backend, size_t order, bool single, bool warn,
@@ -166,8 +168,10 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
     dense_t *dense = NULL;
     operator_t op = matrix_operator(matrix);
     csr_dense(csr, dense_matrix);
+    double start = clock_s();
     TRY(solver->create((uint32_t)s->n, dense_matrix, options->single, true, s->re, s->im,
                        &unconverged, &dense));
+    s->solver_seconds = clock_s() - start;
     s->unconverged = unconverged;
     for (size_t i = 0; i < s->n; i++) {
         s->converged[i] = !isnan(s->re[i]);

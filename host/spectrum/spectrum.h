@@ -35,7 +35,7 @@ typedef struct {
     bulk_t bulk;              /* full only */
     nonnormality_t nonnormal; /* full only */
     size_t at_edge;           /* leading only: pairs within the disk's ragged edge */
-    double seconds;
+    double seconds, solver_seconds; /* in all; full: of the dense solver */
 } spectrum_t;
 
 /* Whether a spectrum of n neurons can be measured at all, known before the network is built.
