@@ -107,6 +107,7 @@ static status_t prepare(const options_t *options, measured_t *m) {
         .by = (leading_t)options->by,
         .delta = (double)net->population[0].delta,
         .single = options->single,
+        .quiet = options->quiet,
         .vectors = (uint32_t)options->vectors};
     TRY(spectrum_check(m->backend, n, &m->options));
     TRY(command_memory_check(&m->plan, m->backend));

@@ -2,6 +2,7 @@
 #include "host/spectrum/internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,13 @@ static status_t measure_normality(const network_plan_t *plan, const theory_t *th
     return status;
 }
 
+/* Says what is going on where it may take minutes: no solver tells how far it is. */
+static void stage(const spectrum_options_t *options, const spectrum_t *s, const char *what) {
+    enum { LONG = 2000 };
+    if (!options->quiet && s->n >= LONG)
+        fprintf(stderr, "spectrum: %s of %zu neurons (%s)\n", what, s->n, s->solver);
+}
+
 static status_t solve(const config_t *config, const network_plan_t *plan, const theory_t *theory,
                       matrix_t *matrix, const spectrum_options_t *options,
                       const dense_solver_t *solver, const csr_t *csr, double *dense_matrix,
@@ -169,6 +177,7 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
     operator_t op = matrix_operator(matrix);
     csr_dense(csr, dense_matrix);
     double start = clock_s();
+    stage(options, s, "eigenvalues");
     TRY(solver->create((uint32_t)s->n, dense_matrix, options->single, true, s->re, s->im,
                        &unconverged, &dense));
     s->solver_seconds = clock_s() - start;
@@ -179,6 +188,7 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
     }
     status_t status =
         choose_vectors(s, options, disk_edge(theory, config->network.weight_bits), &place, &count);
+    stage(options, s, "eigenvectors");
     if (status == STATUS_OK)
         status = take_vectors(&op, solver, dense, place, count, s);
     solver->destroy(dense);
@@ -189,6 +199,7 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
         status = measure_bulk(theory, place, s);
     free(place);
     TRY(status);
+    stage(options, s, "transient growth");
     return measure_normality(plan, theory, csr, s);
 }
 
