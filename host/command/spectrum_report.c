@@ -46,17 +46,22 @@ static json_t *check_json(const symbol_check_t *check) {
                      (json_int_t)check->beyond, "modes", worst);
 }
 
+static json_t *leading_json(const spectrum_t *s) {
+    json_t *leading = json_array();
+    for (size_t k = 0; k < s->count; k++)
+        json_array_append_new(leading,
+                              json_pack("{s:f, s:f, s:f, s:b}", "re", s->re[k], "im", s->im[k],
+                                        "residual", s->residual[k], "converged", s->converged[k]));
+    return leading;
+}
+
 json_t *spectrum_json(const measured_t *m) {
     const spectrum_t *s = &m->spectrum;
-    json_t *outliers = json_array(), *groups = json_array(), *leading = json_array();
+    json_t *outliers = json_array(), *groups = json_array();
     for (size_t k = 0; k < s->match.count; k++)
         json_array_append_new(outliers, outlier_json(m, &s->match.outliers[k]));
     for (size_t g = 0; g < s->match.n_groups; g++)
         json_array_append_new(groups, group_json(&s->match.groups[g]));
-    for (size_t k = 0; !s->full && k < s->count; k++)
-        json_array_append_new(leading,
-                              json_pack("{s:f, s:f, s:f, s:b}", "re", s->re[k], "im", s->im[k],
-                                        "residual", s->residual[k], "converged", s->converged[k]));
     bool full = s->full;
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:f, s:o, s:o, s:o, s:o, s:i, s:i, s:I, s:f, s:o}",
@@ -77,7 +82,7 @@ json_t *spectrum_json(const measured_t *m) {
                       "transient_growth", report_number(s->nonnormal.growth), "transient_time",
                       report_number(s->nonnormal.time), "settled", s->nonnormal.settled));
     else
-        json_object_set_new(object, "leading", leading);
+        json_object_set_new(object, "leading", leading_json(s));
     if (m->checked)
         json_object_set_new(object, "symbol_check", check_json(&m->check));
     return object;
