@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colors
+from matplotlib import collections, colors
 
 import plot_plane as plane
 from plot_page import BLUE, Page, Table, absent, colour_bar, legend_above, number
@@ -51,6 +51,12 @@ class Spectrum(Network):
         return np.array([(re, abs(im)) in taken for re, im in zip(self.re, self.im)], bool)
 
     @property
+    def outlier_converged(self):
+        sure = dict(zip(zip(self.re, self.im), self.converged))
+        return np.array([sure.get(pair, True) for pair in
+                         zip(self.outliers["re"], self.outliers["im"])], bool)
+
+    @property
     def groups(self):
         return len(self.group["nx"])
 
@@ -81,6 +87,7 @@ def read_spectrum(path, file, population):
 def complex_text(re, im, decimals=2):
     if not np.isfinite(re):
         return ""
+    re = round(re, decimals) + 0.0  # no -0.00
     if im == 0:
         return f"{re:.{decimals}f}".replace("-", "−")
     return f"{re:.{decimals}f} ± {abs(im):.{decimals}f}i".replace("-", "−")
@@ -150,7 +157,7 @@ def outlier_rows(s):
                complex_text(v["re"], v["im"], 4), f"{away:.1f}" if known else "")
 
 
-def draw_table(axes, right_edges, head, rows, note=None):
+def draw_table(axes, right_edges, head, rows, notes=()):
     table = Table(axes, right_edges)
     table.rule(0.8)
     table.row(head, weight="bold")
@@ -158,7 +165,7 @@ def draw_table(axes, right_edges, head, rows, note=None):
     for cells in rows:
         table.row(cells)
     table.rule(0.8)
-    if note:
+    for note in notes:
         table.row((note,), color="#404040")
 
 
@@ -172,21 +179,21 @@ def draw_tables(s, page):
                ("", "predicted", "measured"), summary)
     bottom = TABLES_MM + (len(summary) + 1) * Table.line_mm
     if groups:
-        note = "z: distance of the means in error bars of the mean (real, imaginary part)"
+        notes = ["z: distance in error bars of the mean (real, imaginary)"]
         if any("*" in cells[0] for cells in groups):
-            note += "\n* within the disk's ragged edge, whose states mix in"
+            notes.append("* within the disk's ragged edge, whose states mix in")
         draw_table(place(93, bottom + 4, len(groups) + 3), (0.24, 0.53, 0.82, 1.0),
-                   ("n", "modes", "predicted mean", "measured mean", "z"), groups, note)
+                   ("n", "modes", "predicted mean", "measured mean", "z"), groups, notes)
         bottom += 4 + (len(groups) + 3) * Table.line_mm
     page.heading(4, TABLES_MM - 2.5, "c", "Eigenvalues of the disk" if s.full else "Outliers")
     if s.full and s.radial_fraction_predicted is not None:
-        draw_radial(s, page.axes(14, TABLES_MM + 4, 72, max(bottom - TABLES_MM - 8, 44)))
+        draw_radial(s, page.axes(14, TABLES_MM + 4, 72, min(max(bottom - TABLES_MM - 14, 44), 60)))
     elif s.full:
         absent(page.axes(14, TABLES_MM + 4, 72, 44), "no disk: the matrix has no randomness")
     elif outliers:
         draw_table(place(4, TABLES_MM, len(outliers) + 2), (0.46, 0.78, 1.0),
                    ("n", "predicted", "measured", "distance"), outliers,
-                   "distance in error bars of one mode")
+                   ["distance in error bars of one mode"])
     else:
         absent(page.axes(14, TABLES_MM + 4, 72, 30), "every eigenvalue found is of the disk")
 
@@ -247,9 +254,13 @@ def draw_planes(s, page):
     page.heading(93, 18.5, "b", what)
     axes = page.axes(104, 21, 72, 72)
     plane.draw_plane(s, axes, view, True)
-    axes.legend(loc="upper left", ncol=3, bbox_to_anchor=(14 / page.width, 1 - 102 / page.height),
-                borderaxespad=0, bbox_transform=page.figure.transFigure, handlelength=1.4,
-                handletextpad=0.5, columnspacing=2.5)
+    legend = axes.legend(loc="upper left", ncol=3, borderaxespad=0, handlelength=1.4,
+                         bbox_to_anchor=(14 / page.width, 1 - 102 / page.height),
+                         bbox_transform=page.figure.transFigure, handletextpad=0.5,
+                         columnspacing=2.5)
+    for handle in legend.legend_handles:
+        if isinstance(handle, collections.PathCollection):
+            handle.set_sizes([7])
 
 
 def draw_spectrum_page(s, path):
@@ -257,8 +268,8 @@ def draw_spectrum_page(s, path):
     groups = len(list(group_rows(s)))
     right = len(list(summary_rows(s))) + 1 + (groups + 3 if groups else 0)
     tables_mm = max(left * Table.line_mm, right * Table.line_mm + (4 if groups else 0),
-                    TABLES_LEAST_MM)
-    maps_mm = TABLES_MM + tables_mm + 14
+                    TABLES_LEAST_MM if s.full else 30)
+    maps_mm = TABLES_MM + tables_mm + 18
     page = Page(PAGE_MM, maps_mm + MAP_MM + 10)
     page.title(s, [])
     draw_planes(s, page)
