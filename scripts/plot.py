@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""One page and one film of a run, from the HDF5 file that `brisc run` wrote.
+"""One page and one film of a run, or one page of a measured spectrum, from brisc's HDF5 file.
 
-    plot.py FILE.h5 [-o page.png|page.pdf] [--film film.mp4|film.gif] [--population E]
+    plot.py FILE.h5 [-o page.png|page.pdf] [--film film.mp4|film.gif] [--population E] [--spectrum]
 
-Without -o and --film the page goes beside the file, as FILE.png. Exit status: 0 done; 1 a file that
+Without -o and --film the page goes beside the file, as FILE.png. A file that holds a run and a
+spectrum gets the run's page unless --spectrum asks for the other. Exit status: 0 done; 1 a file that
 cannot be read or written; 2 wrong usage.
 """
 import argparse
@@ -17,7 +18,9 @@ matplotlib.use("Agg")
 from matplotlib import animation, pyplot  # noqa: E402
 
 import plot_panels as panels  # noqa: E402
+from plot_page import Page  # noqa: E402
 from plot_run import Fault, measure, open_file, read_run  # noqa: E402
+from plot_spectrum import draw_spectrum_page, read_spectrum  # noqa: E402
 
 PAGE_MM = (180.0, 244.0)
 FILM_FRAMES, FILM_HZ, FILM_DPI = 150, 20, 100
@@ -28,62 +31,31 @@ STYLE = {
 }
 
 
-def title_facts(run):
-    def sites(variable):
-        _, ny, nx = variable.shape
-        return f"{ny * nx:,}" if run.is_ring else f"{nx} × {ny}"
-
-    a = run.attributes
-    neurons = sum(int(np.prod(variable.shape[1:])) for variable in run.variables.values())
-    lattices = ", ".join(f"{name} {sites(variable)}" for name, variable in run.variables.items())
-    facts = [f"N = {neurons:,} ({lattices})"]
-    if "synapses" in a:
-        facts.append(f"{int(a['synapses']):,} synapses")
-    facts += [f"seed {a.get('seed', '?')}", f"connectivity {a.get('connectivity_hash', '?')}",
-              str(a.get("source", "brisc"))]
-    if run.time[-1] < run.asked_ms:
-        facts.append(f"stopped at {run.time[-1]:g} of {run.asked_ms:g} ms")
-    return "  ·  ".join(facts)
-
-
 def draw_page(run, activity, path):
-    """Everything is placed in millimetres from the page's top left corner."""
-    width, height = PAGE_MM
-    figure = pyplot.figure(figsize=(width / 25.4, height / 25.4))
-
-    def axes(x, y, w, h):
-        return figure.add_axes((x / width, 1 - (y + h) / height, w / width, h / height))
-
-    def text(x, y, words, **style):
-        figure.text(x / width, 1 - y / height, words, **style)
-
-    def heading(x, y, letter, words):
-        text(x, y, letter, fontsize=9, weight="bold")
-        text(x + 4.5, y, words, fontsize=7.5)
-
-    text(4, 6.5, run.path.stem, fontsize=10, weight="bold")
-    text(4, 11, title_facts(run), color="#404040")
-    heading(4, 18.5, "a", "Predicted spectrum")
-    panels.draw_spectrum(run, axes(14, 21, 62, 58), axes(78, 21, 2, 58))
-    heading(98, 18.5, "b", "Prediction and observation")
-    panels.draw_verdict(run, axes(98, 21, 78, 66))
-    heading(4, 99, "c", f"{run.shown} on the {'ring' if run.is_ring else 'sheet'}")
+    page = Page(*PAGE_MM)
+    stopped = run.time[-1] < run.asked_ms
+    page.title(run, [f"stopped at {run.time[-1]:g} of {run.asked_ms:g} ms"] if stopped else [])
+    page.heading(4, 18.5, "a", "Predicted spectrum")
+    panels.draw_spectrum(run, page.axes(14, 21, 62, 58), page.axes(78, 21, 2, 58))
+    page.heading(98, 18.5, "b", "Prediction and observation")
+    panels.draw_verdict(run, page.axes(98, 21, 78, 66))
+    page.heading(4, 99, "c", f"{run.shown} on the {'ring' if run.is_ring else 'sheet'}")
     if run.is_ring:
-        panels.draw_space_time(run, axes(14, 102, 145, 27.4), axes(161, 102, 2, 27.4), activity)
+        panels.draw_space_time(run, page.axes(14, 102, 145, 27.4),
+                               page.axes(161, 102, 2, 27.4), activity)
     else:
-        row = [axes(14 + 29.4 * k, 103.5, 27.4, 27.4) for k in range(5)]
-        panels.draw_frames(run, row, axes(161, 103.5, 2, 27.4), activity)
-    heading(4, 142.5, "d",
-            f"Population means and single neurons: {run.quantity} ({run.units})")
-    panels.draw_means(run, axes(25, 147.5, 145, 13), activity)
-    panels.draw_neurons(run, axes(25, 163.5, 145, 20), activity)
-    heading(4, 198, "e", "Spatial amplitude, mean over time")
-    panels.draw_spatial(run, axes(14, 204, 55 if run.is_ring else 31, 31), axes(47, 204, 2, 31),
-                        activity)
-    heading(84, 198, "f", "Temporal amplitude, mean over neurons")
-    panels.draw_temporal(run, axes(96, 204, 80, 31), activity)
-    figure.savefig(path)
-    pyplot.close(figure)
+        row = [page.axes(14 + 29.4 * k, 103.5, 27.4, 27.4) for k in range(5)]
+        panels.draw_frames(run, row, page.axes(161, 103.5, 2, 27.4), activity)
+    page.heading(4, 142.5, "d",
+                 f"Population means and single neurons: {run.quantity} ({run.units})")
+    panels.draw_means(run, page.axes(25, 147.5, 145, 13), activity)
+    panels.draw_neurons(run, page.axes(25, 163.5, 145, 20), activity)
+    page.heading(4, 198, "e", "Spatial amplitude, mean over time")
+    panels.draw_spatial(run, page.axes(14, 204, 55 if run.is_ring else 31, 31),
+                        page.axes(47, 204, 2, 31), activity)
+    page.heading(84, 198, "f", "Temporal amplitude, mean over neurons")
+    panels.draw_temporal(run, page.axes(96, 204, 80, 31), activity)
+    page.save(path)
 
 
 def draw_film(run, activity, path):
@@ -125,13 +97,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def arguments():
-    parser = Parser(description="One page and one film of a run, from brisc's HDF5 file.")
+    parser = Parser(description="One page and one film of a run, or one page of a measured "
+                    "spectrum, from brisc's HDF5 file.")
     parser.add_argument("file", type=pathlib.Path, metavar="FILE.h5")
     parser.add_argument("-o", "--output", type=pathlib.Path, metavar="PAGE",
                         help=".png or .pdf; FILE.png where neither -o nor --film is given")
     parser.add_argument("--film", type=pathlib.Path, help=".gif, or .mp4 (needs ffmpeg)")
     parser.add_argument("--population", help="whose sheet is drawn; the first one by default")
+    parser.add_argument("--spectrum", action="store_true",
+                        help="the spectrum's page, where the file holds a run as well")
     given = parser.parse_args()
+    if given.spectrum and given.film is not None:
+        raise Fault(f"--film {given.film}: a spectrum has no frames; leave out --spectrum", 2)
     if given.output is None and given.film is None:
         given.output = given.file.with_suffix(".png")
     for option, path, kinds in (("-o", given.output, (".png", ".pdf")),
@@ -147,16 +124,32 @@ def arguments():
     return given
 
 
+def plot(given, file):
+    has_run, has_spectrum = "time" in file, "spectrum" in file
+    if not has_run and not has_spectrum:
+        raise Fault(f"{given.file}: holds neither a run (`time`) nor a measured spectrum "
+                    "(`spectrum`); give the .h5 file that `brisc run` or `brisc spectrum` wrote")
+    if given.spectrum and not has_spectrum:
+        raise Fault(f"{given.file}: holds no measured spectrum; measure it first, with "
+                    f"`brisc spectrum {given.file}`")
+    if given.film is not None and not has_run:
+        raise Fault(f"--film {given.film}: {given.file} holds a spectrum and no frames; give the "
+                    ".h5 file that `brisc run` wrote", 2)
+    if given.spectrum or not has_run:
+        return draw_spectrum_page(read_spectrum(given.file, file, given.population), given.output)
+    run = read_run(given.file, file, given.population)
+    activity = measure(run)
+    if given.output is not None:
+        draw_page(run, activity, given.output)
+    if given.film is not None:
+        draw_film(run, activity, given.film)
+
+
 def main():
     try:
         given = arguments()
         with open_file(given.file) as file, pyplot.rc_context(STYLE):
-            run = read_run(given.file, file, given.population)
-            activity = measure(run)
-            if given.output is not None:
-                draw_page(run, activity, given.output)
-            if given.film is not None:
-                draw_film(run, activity, given.film)
+            plot(given, file)
     except (Fault, OSError) as fault:
         print(f"plot.py: {fault}", file=sys.stderr)
         return getattr(fault, "status", 1)

@@ -1,14 +1,13 @@
-"""The panels of plot.py's page: each draws one into axes that the page has placed."""
+"""The panels of a run's page: each draws one into axes that the page has placed."""
 import textwrap
 
 import numpy as np
-from matplotlib import cm, colors, patches, pyplot, ticker
+from matplotlib import colors, patches, pyplot, ticker
 
+from plot_page import (BLUE, COLOURS, GREY, ORANGE, SKY, Table, absent, colour_bar, draw_stability,
+                       legend_above, number, size_mm)
 from plot_run import FRAMES_MIN, population_mean
 
-# Okabe and Ito's colours, told apart with every kind of colour vision.
-COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
-ORANGE, BLUE, SKY, GREY = COLOURS[0], COLOURS[1], COLOURS[5], "#7F7F7F"
 # Order parameters in the table: name in the file, what it is called here, decimals.
 ROWS = [
     ("wavenumber", "wave number |n| (cycles / {side})", 2),
@@ -22,28 +21,6 @@ ROWS = [
     ("oscillation_index", "oscillation index", 3),
     ("persistence", "persistence", 2),
 ]
-
-
-def absent(axes, reason):
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_color("#CCCCCC")
-    axes.text(0.5, 0.5, reason, transform=axes.transAxes, ha="center", va="center", color=GREY)
-
-
-def legend_above(axes, where="lower left", height=1.0, **options):
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc=where, bbox_to_anchor=(1 if "right" in where else 0, height),
-                    handlelength=1.4, borderaxespad=0.2, columnspacing=1.5, handletextpad=0.5,
-                    **options)
-
-
-def colour_bar(bar, norm, shade, label):
-    bar.figure.colorbar(cm.ScalarMappable(norm, shade), cax=bar, label=label)
-    bar.spines["outline"].set_linewidth(0.5)
-
-
-def size_mm(axes):
-    return axes.get_window_extent().size / axes.figure.dpi * 25.4
 
 
 # ---- the predicted spectrum ----
@@ -61,17 +38,6 @@ def frame_spectrum(axes, radius, re, im):
     axes.axhline(0, color="#DDDDDD", linewidth=0.5, zorder=0)
     axes.axvline(0, color="#DDDDDD", linewidth=0.5, zorder=0)
     return unit
-
-
-def draw_stability(run, axes):
-    """|1 - delta + delta lambda| = 1: a circle of radius 1/delta through 1."""
-    y = np.linspace(*axes.get_ylim(), 200)
-    if run.delta is None:
-        x, label = np.ones_like(y), r"Re $\lambda$ = 1 (limit for equal $\tau$)"
-    else:
-        x = 1 - 1 / run.delta + np.sqrt(np.maximum(run.delta**-2 - y**2, 0))
-        label = "limit of stability"
-    axes.plot(x, y, "--", color="black", linewidth=0.7, label=label)
 
 
 def label_modes(run, axes, x, y, n, unit):
@@ -134,14 +100,6 @@ def draw_spectrum(run, axes, bar):
 # ---- the verdict ----
 
 
-def number(value, decimals):
-    if value is None:
-        return ""
-    if value != 0 and abs(value) < 0.5 * 10.0**-decimals:
-        return f"{value:.1e}"
-    return f"{value:.{decimals}f}" if abs(value) < 1e4 else f"{value:.3g}"
-
-
 def verdict_rows(run):
     """(quantity, predicted, observed) as text."""
     predicted = run.predicted()
@@ -159,25 +117,14 @@ def verdict_rows(run):
 
 
 def draw_verdict(run, axes):
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.axis("off")
-    line, y = 0.068, 1 - 0.034
-
-    def row(cells, **style):
-        for x, cell, align in zip((0, 0.70, 0.985), cells, ("left", "right", "right")):
-            axes.text(x, y, cell, ha=align, va="center", **style)
-
-    def rule(at, width):
-        axes.plot([0, 1], [at, at], color="black", linewidth=width, clip_on=False)
-
-    rule(1, 0.8)
-    rule(1 - line, 0.4)
-    row(("", "predicted", "observed"), weight="bold")
+    table = Table(axes, (0.70, 0.985))
+    table.rule(0.8)
+    table.row(("", "predicted", "observed"), weight="bold")
+    table.rule(0.4)
     for k, cells in enumerate(verdict_rows(run)):
-        y -= line
-        row(cells, weight="normal" if k else "bold")
-    rule(y - line / 2, 0.8)
-    y -= 1.25 * line
+        table.row(cells, weight="normal" if k else "bold")
+    table.rule(0.8)
+    line, y = table.line, table.y - 0.25 * table.line
     if "agrees" in run.order:
         agrees = bool(run.order["agrees"])
         axes.text(0, y, "agree" if agrees else "disagree", weight="bold", fontsize=8, va="center",

@@ -21,29 +21,41 @@ class Fault(Exception):
 
 
 @dataclass
-class Run:
+class Network:
+    """What every file of brisc says of its network."""
     path: pathlib.Path
     attributes: dict
-    variables: dict  # population: its (time, y, x) variable of rates, or else of potentials
+    config: dict
+    shapes: dict  # population: (ny, nx)
     shown: str  # the population whose sheet is drawn
+
+    @property
+    def is_ring(self):
+        return 1 in self.shapes[self.shown]
+
+    @property
+    def side(self):
+        return "ring" if self.is_ring else "torus side"
+
+    @property
+    def delta(self):
+        """dt/tau; None where the populations' tau differ."""
+        taus = {population["tau"] for population in self.config["populations"].values()}
+        return self.config["simulation"]["dt"] / taus.pop() if len(taus) == 1 else None
+
+
+@dataclass
+class Run(Network):
+    variables: dict  # population: its (time, y, x) variable of rates, or else of potentials
     time: np.ndarray  # of the complete frames, ms
     asked_ms: float  # duration that was asked for
     onset_ms: float
-    config: dict
     prediction: dict  # attributes and variables of /prediction; empty where there is none
     order: dict  # the same of /order
 
     @property
     def variable(self):
         return self.variables[self.shown]
-
-    @property
-    def is_ring(self):
-        return 1 in self.variable.shape[1:]
-
-    @property
-    def side(self):
-        return "ring" if self.is_ring else "torus side"
 
     @property
     def end_ms(self):
@@ -54,12 +66,6 @@ class Run:
         """First frame from the onset on; 0 where the run stopped before it."""
         first = int(np.searchsorted(self.time, self.onset_ms))
         return first if first < len(self.time) else 0
-
-    @property
-    def delta(self):
-        """dt/tau; None where the populations' tau differ."""
-        taus = {population["tau"] for population in self.config["populations"].values()}
-        return self.config["simulation"]["dt"] / taus.pop() if len(taus) == 1 else None
 
     @property
     def quantity(self):
@@ -90,7 +96,8 @@ class Run:
 
 def open_file(path):
     if not path.is_file():
-        raise Fault(f"{path}: no such file; give the .h5 file that `brisc run` wrote")
+        raise Fault(f"{path}: no such file; give the .h5 file that `brisc run` or "
+                    "`brisc spectrum` wrote")
     try:
         return h5py.File(path, "r")
     except OSError as error:
@@ -98,7 +105,7 @@ def open_file(path):
             raise Fault(f"{path}: still being written; wait for the run, or plot a copy") from None
         reason = str(error).splitlines()[0]
         raise Fault(f"{path}: not a readable HDF5 file ({reason}); give the .h5 file that "
-                    "`brisc run` wrote") from None
+                    "`brisc run` or `brisc spectrum` wrote") from None
 
 
 def contents(file, name):
@@ -107,16 +114,22 @@ def contents(file, name):
     return {**getattr(group, "attrs", {}), **values}
 
 
-def read_run(path, file, population):
+def read_network(path, file, population):
     names = str(file.attrs.get("populations", "")).split()
-    if not names or "config" not in file.attrs or "time" not in file:
-        raise Fault(f"{path}: not a run's file, since it lacks `populations`, `config` or `time`; "
-                    "give the .h5 file that `brisc run` wrote")
+    if not names or "config" not in file.attrs:
+        raise Fault(f"{path}: not a file of brisc, since it lacks `populations` or `config`; give "
+                    "the .h5 file that `brisc run` or `brisc spectrum` wrote")
     shown = population or names[0]
     if shown not in names:
         raise Fault(f"--population {shown}: not in {path}; it has {', '.join(names)}", 2)
-    variables = {}
-    for name in names:
+    shapes = {name: (file[f"y_{name}"].size, file[f"x_{name}"].size) for name in names}
+    return Network(path, dict(file.attrs), yaml.safe_load(file.attrs["config"]), shapes, shown)
+
+
+def read_run(path, file, population):
+    network = read_network(path, file, population)
+    shown, variables = network.shown, {}
+    for name in network.shapes:
         for quantity in ("rate", "potential"):
             if f"{quantity}_{name}" in file:
                 variables.setdefault(name, file[f"{quantity}_{name}"])
@@ -127,9 +140,9 @@ def read_run(path, file, population):
     written = int(file["frames_written"][()]) if "frames_written" in file else len(time)
     if written == 0:
         raise Fault(f"{path}: holds no complete frame, the run stopped too early; run it again")
-    return Run(path, dict(file.attrs), variables, shown, time[:written], float(time[-1]),
-               float(file.attrs.get("onset_ms", 0.0)), yaml.safe_load(file.attrs["config"]),
-               contents(file, "prediction"), contents(file, "order"))
+    return Run(**vars(network), variables=variables, time=time[:written],
+               asked_ms=float(time[-1]), onset_ms=float(file.attrs.get("onset_ms", 0.0)),
+               prediction=contents(file, "prediction"), order=contents(file, "order"))
 
 
 def blocks(run, variable):

@@ -44,40 +44,93 @@ static status_t put_eigenvalues(h5_file_t *file, const spectrum_t *s) {
     return status;
 }
 
-/* One number of an outlier; NAN for what theory would have to say of an unpredicted one. */
-typedef enum { NX, NY, RE, IM, RESIDUAL, OVERLAP, Z, PREDICTED_RE, PREDICTED_IM, STD } column_t;
+/* A table of the match: one variable a column, one entry a row. */
+typedef struct {
+    int column;
+    const char *name, *long_name;
+} table_column_t;
 
-static double outlier_number(const theory_t *theory, const outlier_t *o, column_t column) {
-    const eigenmode_t *mode = o->mode == UNMATCHED ? NULL : &theory->outliers[o->mode];
-    switch (column) {
-    case NX:
-        return o->nx;
-    case NY:
-        return o->ny;
-    case RE:
-        return o->re;
-    case IM:
-        return o->im;
-    case RESIDUAL:
-        return o->residual;
-    case OVERLAP:
-        return o->overlap;
-    case Z:
-        return o->z;
-    case PREDICTED_RE:
-        return mode ? mode->re : NAN;
-    case PREDICTED_IM:
-        return mode ? mode->im : NAN;
-    default:
-        return mode ? mode->std : NAN;
+typedef struct {
+    const char *axis, *what; /* the variables are named `axis`_`column's name` */
+    size_t rows, n_columns;
+    const table_column_t *columns;
+    double (*number)(const theory_t *theory, const match_t *match, size_t row, int column);
+} table_t;
+
+static status_t put_table(h5_file_t *file, const theory_t *theory, const match_t *match,
+                          const table_t *table) {
+    const char *const axis[1] = {table->axis};
+    double *values = malloc(sizeof *values * (table->rows + 1));
+    if (!values)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    status_t status = put_place(file, axis[0], table->rows, table->what);
+    for (size_t c = 0; status == STATUS_OK && c < table->n_columns; c++) {
+        char path[PATH_SIZE];
+        snprintf(path, sizeof path, "%s_%s", table->axis, table->columns[c].name);
+        for (size_t k = 0; k < table->rows; k++)
+            values[k] = table->number(theory, match, k, table->columns[c].column);
+        status = h5_variable(file, path, H5T_NATIVE_DOUBLE, 1, axis, values, "1",
+                             table->columns[c].long_name);
     }
+    free(values);
+    return status;
 }
 
-static status_t put_outliers(h5_file_t *file, const theory_t *theory, const match_t *match) {
-    static const struct {
-        column_t column;
-        const char *name, *long_name;
-    } columns[] = {
+typedef enum {
+    NX,
+    NY,
+    RE,
+    IM,
+    RESIDUAL,
+    OVERLAP,
+    Z,
+    PREDICTED_RE,
+    PREDICTED_IM,
+    STD,
+    GROUP,
+    MULTIPLICITY,
+    FOUND,
+    STD_RE,
+    STD_IM,
+    Z_RE,
+    Z_IM,
+    RAGGED,
+    COLUMNS
+} column_t;
+
+/* NAN for what theory would have to say of an unpredicted outlier. */
+static double outlier_number(const theory_t *theory, const match_t *match, size_t row, int column) {
+    const outlier_t *o = &match->outliers[row];
+    const eigenmode_t *mode = o->mode == UNMATCHED ? NULL : &theory->outliers[o->mode];
+    const double number[COLUMNS] = {[NX] = o->nx,
+                                    [NY] = o->ny,
+                                    [RE] = o->re,
+                                    [IM] = o->im,
+                                    [RESIDUAL] = o->residual,
+                                    [OVERLAP] = o->overlap,
+                                    [Z] = o->z,
+                                    [PREDICTED_RE] = mode ? mode->re : NAN,
+                                    [PREDICTED_IM] = mode ? mode->im : NAN,
+                                    [STD] = mode ? mode->std : NAN,
+                                    [GROUP] = mode ? (double)(match->group_of[o->mode] + 1) : NAN};
+    return number[column];
+}
+
+static double group_number(const theory_t *theory, const match_t *match, size_t row, int column) {
+    const match_group_t *g = &match->groups[row];
+    const theory_group_t *p = &g->predicted;
+    const double number[COLUMNS] = {
+        [NX] = g->nx,           [NY] = g->ny,           [MULTIPLICITY] = p->multiplicity,
+        [FOUND] = g->found,     [RE] = g->re,           [IM] = g->im,
+        [PREDICTED_RE] = p->re, [PREDICTED_IM] = p->im, [STD_RE] = p->std_re,
+        [STD_IM] = p->std_im,   [Z_RE] = g->z_re,       [Z_IM] = g->z_im,
+        [RAGGED] = g->ragged};
+    (void)theory;
+    return number[column];
+}
+
+static status_t put_match(h5_file_t *file, const theory_t *theory, const match_t *match) {
+    static const table_column_t of_outlier[] = {
         {NX, "nx", "wave number along x of the mode, cycles a torus side"},
         {NY, "ny", "wave number along y of the mode, cycles a torus side"},
         {RE, "re", "real part of the measured outlier; im >= 0 stands for a conjugate pair"},
@@ -88,22 +141,59 @@ static status_t put_outliers(h5_file_t *file, const theory_t *theory, const matc
         {PREDICTED_RE, "predicted_re", "real part of the matched mode; NaN: not predicted"},
         {PREDICTED_IM, "predicted_im", "imaginary part of the matched mode"},
         {STD, "std", "finite-size error bar of the matched mode"},
+        {GROUP, "group", "place of the group of equal modes it is one of; NaN: not predicted"},
     };
-    const char *const axis[1] = {"/spectrum/outlier"};
-    double *values = malloc(sizeof *values * (match->count + 1));
-    if (!values)
+    static const table_column_t of_group[] = {
+        {NX, "nx", "wave number along x of its first mode, cycles a torus side"},
+        {NY, "ny", "wave number along y of its first mode, cycles a torus side"},
+        {MULTIPLICITY, "multiplicity", "wave vectors in all"},
+        {FOUND, "found", "eigenvalues matched, conjugates of a complex mode not counted"},
+        {RE, "re", "real part of their measured mean; NaN unless all were found"},
+        {IM, "im", "imaginary part of their measured mean"},
+        {PREDICTED_RE, "predicted_re", "real part of the modes' mean"},
+        {PREDICTED_IM, "predicted_im", "imaginary part of the modes' mean"},
+        {STD_RE, "std_re", "finite-size error bar of the mean's real part"},
+        {STD_IM, "std_im", "finite-size error bar of the mean's imaginary part"},
+        {Z_RE, "z_re", "distance of the real part from the prediction, in its error bars"},
+        {Z_IM, "z_im", "distance of the imaginary part from the prediction, in its error bars"},
+        {RAGGED, "ragged", "1 where states of the disk's ragged edge mix in: z may be off"},
+    };
+    const table_t outliers = {"/spectrum/outlier", "place of the outlier",
+                              match->count,        sizeof of_outlier / sizeof of_outlier[0],
+                              of_outlier,          outlier_number};
+    const table_t groups = {
+        "/spectrum/group", "place of the group of modes that share an eigenvalue",
+        match->n_groups,   sizeof of_group / sizeof of_group[0],
+        of_group,          group_number};
+    if (match->count > 0)
+        TRY(put_table(file, theory, match, &outliers));
+    return match->n_groups > 0 ? put_table(file, theory, match, &groups) : STATUS_OK;
+}
+
+/* The link from /spectrum/predicted's modes to the groups. */
+static status_t put_groups_of_modes(h5_file_t *file, const match_t *match, size_t modes) {
+    const char *const axis[1] = {"/spectrum/predicted/mode"};
+    int *place = malloc(sizeof *place * (modes + 1));
+    if (!place)
         FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
-    status_t status = put_place(file, axis[0], match->count, "place of the outlier");
-    for (size_t c = 0; status == STATUS_OK && c < sizeof columns / sizeof columns[0]; c++) {
-        char path[PATH_SIZE];
-        snprintf(path, sizeof path, "/spectrum/outlier_%s", columns[c].name);
-        for (size_t k = 0; k < match->count; k++)
-            values[k] = outlier_number(theory, &match->outliers[k], columns[c].column);
-        status =
-            h5_variable(file, path, H5T_NATIVE_DOUBLE, 1, axis, values, "1", columns[c].long_name);
-    }
-    free(values);
+    for (size_t i = 0; i < modes; i++)
+        place[i] = (int)match->group_of[i] + 1;
+    status_t status = h5_variable(file, "/spectrum/predicted/group", H5T_NATIVE_INT, 1, axis, place,
+                                  "1", "place of the mode's group in /spectrum/group_*");
+    free(place);
     return status;
+}
+
+/* The theory's radial distribution of the bulk. */
+static status_t put_radial(h5_file_t *file, const bulk_t *bulk) {
+    const char *const axis[1] = {"/spectrum/radius"};
+    double radius[BULK_RADII];
+    for (int k = 0; k < BULK_RADII; k++)
+        radius[k] = bulk->radius_predicted * k / (BULK_RADII - 1);
+    TRY(h5_coordinate(file, axis[0], BULK_RADII, radius, "1", "modulus of an eigenvalue"));
+    return h5_variable(file, "/spectrum/radial_fraction_predicted", H5T_NATIVE_DOUBLE, 1, axis,
+                       bulk->fraction_predicted, "1",
+                       "fraction of the bulk's eigenvalues up to that modulus, from theory");
 }
 
 /* vector_<population>_re, _im (vector, y, x), and which eigenvalues they belong to. */
@@ -193,9 +283,12 @@ status_t write_spectrum(h5_file_t *file, const config_t *config, const theory_t 
     TRY(h5_attribute_int(file, "/spectrum", "unpredicted", s->match.unpredicted));
     TRY(put_eigenvalues(file, s));
     TRY(put_numbers(file, theory, s));
-    if (s->match.count > 0)
-        TRY(put_outliers(file, theory, &s->match));
+    TRY(put_match(file, theory, &s->match));
+    if (s->full && s->bulk.count > 0 && theory->radius > 0.0)
+        TRY(put_radial(file, &s->bulk));
     if (stored > 0)
         TRY(put_vectors(file, config, s, stored));
-    return write_modes(file, "/spectrum/predicted", theory->outliers, theory->n_outliers);
+    TRY(write_modes(file, "/spectrum/predicted", theory->outliers, theory->n_outliers));
+    return s->match.n_groups > 0 ? put_groups_of_modes(file, &s->match, theory->n_outliers)
+                                 : STATUS_OK;
 }

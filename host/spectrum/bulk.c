@@ -3,7 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { RADII = 1024 }; /* of the theory's table, linear in between */
+/* Of the theory's table, linear in between; every COARSE-th is kept. */
+enum { COARSE = 16, RADII = COARSE * (BULK_RADII - 1) + 1 };
 
 static int ascending(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
@@ -39,6 +40,8 @@ static status_t compare(const theory_t *theory, const double *modulus, size_t n,
         radii[k] = theory->radius * (double)k / (RADII - 1);
     TRY(radial_distribution(theory->populations, theory->variance, theory->size,
                             theory->gain_square, RADII, radii, fraction));
+    for (size_t k = 0; k < BULK_RADII; k++)
+        bulk->fraction_predicted[k] = fraction[COARSE * k];
     size_t ratios = 0;
     for (size_t k = 0; k < n; k++) {
         double f = fraction_at(fraction, modulus[k] / theory->radius);

@@ -4,12 +4,16 @@
 
 #include "host/theory/theory.h"
 
+enum { BULK_RADII = 65 };
+
 typedef struct {
     size_t count;            /* eigenvalues of the bulk: all but the outliers */
     double radius;           /* measured: below */
     double radius_predicted; /* R */
     double largest;          /* largest |lambda| of the bulk: its ragged edge */
     double ks;               /* Kolmogorov-Smirnov distance of |lambda| from the theory's F(r) */
+    /* F at k R / (BULK_RADII - 1); zeros where R = 0. */
+    double fraction_predicted[BULK_RADII];
 } bulk_t;
 
 /* From modulus[n], the |lambda| of the bulk (sorted in place). The measured radius is R times the

@@ -1,0 +1,120 @@
+"""The pages of scripts/plot.py for measured spectra: check_plot.py BRISC."""
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import h5py
+    import matplotlib  # noqa: F401
+    import numpy as np
+    import scipy  # noqa: F401
+    import yaml  # noqa: F401
+    from matplotlib import image
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts")
+sys.path.insert(0, SCRIPTS)
+from plot_plane import spread_out  # noqa: E402
+
+SMALL = ["configs/wave.yaml", "--set", "populations.E.lattice=[24, 24]", "--set",
+         "populations.I.lattice=[12, 12]"]
+SMALL += [option for a in "EI" for b in "EI"
+          for option in ("--set", f"connections.{a}.{b}.range=0.15")]
+GREY = 0.01  # of a colour's range: below it three channels are one
+
+
+def plot(*arguments):
+    return subprocess.run([sys.executable, os.path.join(SCRIPTS, "plot.py"), *arguments],
+                          capture_output=True, text=True)
+
+
+def share_of_ink(picture, top, bottom, left, right):
+    height, width = picture.shape[:2]
+    part = picture[int(top * height):int(bottom * height), int(left * width):int(right * width), :3]
+    return np.mean(np.ptp(part, axis=2) > GREY)
+
+
+def check_page(file, folder):
+    for kind in (".png", ".pdf"):
+        page = os.path.join(folder, "page" + kind)
+        done = plot(file, "-o", page)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        assert os.path.getsize(page) > 0
+    with open(page, "rb") as pdf:
+        assert pdf.read(5) == b"%PDF-"
+    picture = image.imread(os.path.join(folder, "page.png"))
+    # Coloured: the plane (points, disk), and the maps at the foot of the page.
+    for top, bottom, left, right in ((0.08, 0.36, 0.1, 0.45), (0.8, 0.95, 0.1, 0.8)):
+        assert share_of_ink(picture, top, bottom, left, right) > 0.001, (file, top)
+
+
+def check_full(file):
+    """The stored radial distribution is the one that `ks` was measured against."""
+    with h5py.File(file) as run:
+        s = run["spectrum"]
+        radius, fraction = s["radius"][()], s["radial_fraction_predicted"][()]
+        assert radius[0] == 0 and radius[-1] == s["bulk_radius_predicted"][()]
+        assert np.all(np.diff(fraction) > 0) and abs(fraction[-1] - 1) < 1e-6  # as radial.c has it
+        outliers = set(zip(s["outlier_re"][()], s["outlier_im"][()]))
+        modulus = np.sort([np.hypot(re, im) for re, im in zip(s["re"][()], s["im"][()])
+                           if (re, abs(im)) not in outliers])
+        assert len(s["re"]) == 24 * 24 + 12 * 12 and len(outliers) > 0
+        n, f = len(modulus), np.interp(modulus, radius, fraction)
+        ks = max(np.max(np.arange(1, n + 1) / n - f), np.max(f - np.arange(n) / n))
+        # Linear between 65 radii: of a distribution that bends by less than 8/R^2, 8/(8 64^2).
+        assert abs(ks - s["ks"][()]) < 64**-2, (ks, s["ks"][()])
+
+
+def check_groups(file):
+    """Groups, their modes and the outliers found belong together."""
+    with h5py.File(file) as run:
+        s = run["spectrum"]
+        of_mode, multiplicity = s["predicted/group"][()], s["predicted/multiplicity"][()]
+        groups = s["group_multiplicity"][()]
+        np.testing.assert_array_equal(np.bincount(of_mode, multiplicity)[1:], groups)
+        known = s["outlier_group"][()]
+        known = known[np.isfinite(known)].astype(int)
+        assert len(known) > 0 and known.min() >= 1 and known.max() <= len(groups)
+        found = s["group_found"][()]
+        assert np.all(found[np.unique(known) - 1] > 0) and np.all(found <= groups)
+
+
+def check_errors(file, folder):
+    empty = os.path.join(folder, "empty.h5")
+    with h5py.File(empty, "w") as other:
+        other["x"] = 1
+    for arguments, status, words in (((empty,), 1, "neither a run"),
+                                     ((empty, "--spectrum"), 1, "neither a run"),
+                                     ((file, "--film", "a.gif"), 2, "no frames"),
+                                     ((file, "--population", "X"), 2, "it has E, I")):
+        done = plot(*arguments)
+        assert done.returncode == status and words in done.stderr, (arguments, done.stderr)
+        assert done.stderr.count("\n") == 1, done.stderr
+
+
+def check_labels():
+    at = np.array([0.0, 0.1, 5.0, 0.1, -3.0])
+    placed = spread_out(at, 1.0)
+    order = np.argsort(at, kind="stable")
+    assert np.all(np.diff(placed[order]) > 1 - 1e-12)
+    assert placed[2] == 5 and placed[4] == -3, placed  # alone: where they belong
+    assert abs(np.mean(placed[[0, 1, 3]]) - np.mean(at[[0, 1, 3]])) < 1e-12
+
+
+def main(program):
+    with tempfile.TemporaryDirectory() as folder:
+        full, leading = (os.path.join(folder, name) for name in ("full.h5", "leading.h5"))
+        for file, which in ((full, ["--full"]), (leading, ["--leading", "12", "--by", "modulus"])):
+            subprocess.run([program, "spectrum", *SMALL, *which, "-o", file, "--quiet"], check=True,
+                           stdout=subprocess.DEVNULL)
+            check_page(file, folder)
+            check_groups(file)
+        check_full(full)
+        check_errors(leading, folder)
+    check_labels()
+
+
+main(os.path.abspath(sys.argv[1]))
