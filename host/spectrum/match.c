@@ -17,6 +17,24 @@ double disk_edge(const theory_t *theory, int weight_bits) {
     return fmax(theory->radius, eigenvalue_resolution(theory, weight_bits));
 }
 
+/* Mean number of inputs of a neuron, in the population that has the fewest. */
+static double least_inputs(const network_plan_t *plan) {
+    double least = INFINITY;
+    for (uint32_t a = 0; a < plan->net.populations; a++) {
+        double inputs = 0.0;
+        for (uint32_t k = 0; k < plan->net.pathways; k++)
+            if (plan->net.pathway[k].target == a)
+                inputs += plan->facts[k].sum_probability;
+        least = inputs > 0.0 ? fmin(least, inputs) : least;
+    }
+    return least;
+}
+
+double disk_reach(const network_plan_t *plan, const theory_t *theory, int weight_bits) {
+    return fmax(disk_edge(theory, weight_bits),
+                theory->radius * (1.0 + 4.0 / sqrt(least_inputs(plan))));
+}
+
 double leading_value(leading_t by, double delta, double re, double im) {
     return by == LEADING_REAL      ? re
            : by == LEADING_MODULUS ? hypot(re, im)
@@ -232,19 +250,6 @@ static status_t predict_groups(const match_input_t *in, match_t *result) {
     return status;
 }
 
-/* Mean number of inputs of a neuron, in the population that has the fewest. */
-static double least_inputs(const network_plan_t *plan) {
-    double least = INFINITY;
-    for (uint32_t a = 0; a < plan->net.populations; a++) {
-        double inputs = 0.0;
-        for (uint32_t k = 0; k < plan->net.pathways; k++)
-            if (plan->net.pathway[k].target == a)
-                inputs += plan->facts[k].sum_probability;
-        least = inputs > 0.0 ? fmin(least, inputs) : least;
-    }
-    return least;
-}
-
 /* Whether a mode of this wave vector is predicted: then an eigenvalue more, within reach of the
  * disk's edge, is a state of the edge that has mixed with it. */
 static bool known(const theory_t *theory, const wave_share_t *share) {
@@ -302,7 +307,7 @@ static status_t match_all(const match_input_t *in, double *overlap, wave_share_t
         !room->real)
         FAIL(STATUS_FAILED, "no memory to match %u eigenvalues", pairs);
     double edge = disk_edge(theory, in->config->network.weight_bits);
-    result->reach = fmax(edge, theory->radius * (1.0 + 4.0 / sqrt(least_inputs(in->plan))));
+    result->reach = disk_reach(in->plan, theory, in->config->network.weight_bits);
     TRY(overlaps(&in->plan->net, in->pairs, theory->outliers, theory->n_outliers, edge, overlap,
                  share));
     TRY(predict_groups(in, result));

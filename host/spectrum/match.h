@@ -75,6 +75,8 @@ double eigenvalue_resolution(const theory_t *theory, int weight_bits);
 /* The disk's radius; where weights are not random, as far as rounding may carry a zero eigenvalue.
  */
 double disk_edge(const theory_t *theory, int weight_bits);
+/* How far localized states of the disk's edge may lie (match). */
+double disk_reach(const network_plan_t *plan, const theory_t *theory, int weight_bits);
 
 /* The criterion's value: what "leading" sorts by. */
 double leading_value(leading_t by, double delta, double re, double im);

@@ -32,9 +32,9 @@ typedef struct {
      * `vectors` more. Largest growth (or other criterion) first. */
     eigenpairs_t pairs;
     match_t match;
-    bulk_t bulk;              /* full only */
-    nonnormality_t nonnormal; /* full only */
-    size_t at_edge;           /* leading only: pairs within the disk's ragged edge */
+    bulk_t bulk;                    /* full only */
+    nonnormality_t nonnormal;       /* full only */
+    size_t at_edge;                 /* leading only: pairs within the disk's ragged edge */
     double seconds, solver_seconds; /* in all; full: of the dense solver */
 } spectrum_t;
 
