@@ -102,6 +102,7 @@ static void print_outliers(const measured_t *m) {
                m->spectrum.full ? "" : " found");
         return;
     }
+    bool any = false;
     printf("\n  %-8s %-21s %-21s %-9s %-8s %s\n", "n", "measured", "predicted", "std", "distance",
            "overlap");
     for (size_t k = 0; k < match->count && k < SHOWN; k++) {
@@ -118,11 +119,19 @@ static void print_outliers(const measured_t *m) {
             snprintf(distance, sizeof distance, mode->std > 0.0 ? "%.1f std" : "%.1g",
                      mode->std > 0.0 ? away / mode->std : away);
         }
-        printf("  %-8s %-21s %-21s %-9s %-8s %.3f\n", wave, measured, predicted, std, distance,
-               o->overlap);
+        bool ragged = hypot(o->re, o->im) < match->reach;
+        any = any || ragged;
+        printf("  %-8s %-21s %-21s %-9s %-8s %.3f%s\n", wave, measured, predicted, std, distance,
+               o->overlap, ragged ? "  edge" : "");
     }
     if (match->count > SHOWN)
         printf("  ... and %zu more (--json lists all)\n", match->count - SHOWN);
+    if (any)
+        printf(
+            "  edge: |eigenvalue| below %.3g, where states of the disk's ragged edge mix in: which "
+            "mode it is, is less sure,\n        and it may lie further off than its error bar "
+            "says\n",
+            match->reach);
 }
 
 static void print_groups(const measured_t *m) {

@@ -198,13 +198,28 @@ static status_t put_radial(h5_file_t *file, const bulk_t *bulk) {
 
 /* vector_<population>_re, _im (vector, y, x), and which eigenvalues they belong to. */
 static status_t put_vectors(h5_file_t *file, const config_t *config, const spectrum_t *s,
-                            uint32_t count) {
+                            const uint32_t *pair, uint32_t count) {
     const char *const axis[1] = {"/spectrum/vector"};
-    TRY(put_place(file, axis[0], count, "place of the eigenvector, leading first"));
-    TRY(h5_variable(file, "/spectrum/vector_eigenvalue_re", H5T_NATIVE_DOUBLE, 1, axis, s->pairs.re,
-                    "1", "real part of the eigenvector's eigenvalue"));
-    TRY(h5_variable(file, "/spectrum/vector_eigenvalue_im", H5T_NATIVE_DOUBLE, 1, axis, s->pairs.im,
-                    "1", "imaginary part of the eigenvector's eigenvalue"));
+    const struct {
+        const char *path, *long_name;
+        const double *of;
+    } parts[] = {{"/spectrum/vector_eigenvalue_re", "real part of the eigenvector's eigenvalue",
+                  s->pairs.re},
+                 {"/spectrum/vector_eigenvalue_im",
+                  "imaginary part of the eigenvector's eigenvalue", s->pairs.im}};
+    TRY(put_place(file, axis[0], count,
+                  "place of the eigenvector: an outlier of each group, then the leading ones"));
+    for (int part = 0; part < 2; part++) {
+        double *value = malloc(sizeof *value * count);
+        if (!value)
+            FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+        for (uint32_t k = 0; k < count; k++)
+            value[k] = parts[part].of[pair[k]];
+        status_t status = h5_variable(file, parts[part].path, H5T_NATIVE_DOUBLE, 1, axis, value,
+                                      "1", parts[part].long_name);
+        free(value);
+        TRY(status);
+    }
     size_t before = 0;
     for (uint32_t a = 0; a < config->populations; a++) {
         const population_config_t *p = &config->population[a];
@@ -219,7 +234,7 @@ static status_t put_vectors(h5_file_t *file, const config_t *config, const spect
             for (uint32_t k = 0; k < count; k++)
                 for (size_t i = 0; i < sites; i++)
                     values[k * sites + i] =
-                        (float)s->pairs.vectors[(2 * k + (uint32_t)part) * s->n + before + i];
+                        (float)s->pairs.vectors[(2 * pair[k] + (size_t)part) * s->n + before + i];
             snprintf(path, sizeof path, "/spectrum/vector_%s_%s", p->name, part ? "im" : "re");
             snprintf(text, sizeof text, "%s part of the unit eigenvector on population %s",
                      part ? "imaginary" : "real", p->name);
@@ -232,6 +247,33 @@ static status_t put_vectors(h5_file_t *file, const config_t *config, const spect
         before += sites;
     }
     return STATUS_OK;
+}
+
+/* The pairs whose vectors are stored: of every group its first outlier, then the others. */
+static status_t put_chosen_vectors(h5_file_t *file, const config_t *config, const spectrum_t *s,
+                                   uint32_t count) {
+    bool *chosen = calloc(s->pairs.count, sizeof *chosen);
+    bool *seen = calloc(s->match.n_groups + 1, sizeof *seen);
+    uint32_t *pair = malloc(sizeof *pair * s->pairs.count), n = 0;
+    bool room = chosen && seen && pair;
+    for (size_t k = 0; room && k < s->match.count; k++) {
+        const outlier_t *o = &s->match.outliers[k];
+        size_t group = o->mode == UNMATCHED ? s->match.n_groups : s->match.group_of[o->mode];
+        if (n < count && (o->mode == UNMATCHED || !seen[group])) {
+            seen[group] = chosen[o->pair] = true;
+            pair[n++] = o->pair;
+        }
+    }
+    for (uint32_t k = 0; room && n < count; k++)
+        if (!chosen[k])
+            pair[n++] = k;
+    status_t status =
+        room ? put_vectors(file, config, s, pair, count)
+             : status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: no memory", h5_path(file));
+    free(pair);
+    free(seen);
+    free(chosen);
+    return status;
 }
 
 static status_t put_numbers(h5_file_t *file, const theory_t *theory, const spectrum_t *s) {
@@ -287,7 +329,7 @@ status_t write_spectrum(h5_file_t *file, const config_t *config, const theory_t 
     if (s->full && s->bulk.count > 0 && theory->radius > 0.0)
         TRY(put_radial(file, &s->bulk));
     if (stored > 0)
-        TRY(put_vectors(file, config, s, stored));
+        TRY(put_chosen_vectors(file, config, s, stored));
     TRY(write_modes(file, "/spectrum/predicted", theory->outliers, theory->n_outliers));
     return s->match.n_groups > 0 ? put_groups_of_modes(file, &s->match, theory->n_outliers)
                                  : STATUS_OK;
