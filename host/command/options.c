@@ -15,8 +15,8 @@ static const command_t commands[] = {
      command_plan},
     {"run", "CONFIG [-o FILE.h5]",
      "build, simulate, store, name the regime, compare with prediction", "ofi", command_run},
-    {"spectrum", "CONFIG|FILE.h5 [-o FILE.h5]",
-     "measure the eigenvalues, match outliers to predicted modes, compare the bulk", "ofiFLBVwaeS",
+    {"spectrum", "CONFIG|FILE [-o FILE.h5]",
+     "measured eigenvalues, outliers matched to predicted modes, the bulk", "ofiFLBVwaeS",
      command_spectrum},
     {"analyze", "FILE.h5", "order parameters and regime of stored or measured (time, y, x) data",
      "vn", command_analyze},
@@ -50,7 +50,7 @@ static const struct {
      false},
     {{"vectors", required_argument, NULL, 'V'},
      "N",
-     "store N leading eigenvectors (default 6)",
+     "store N eigenvectors: an outlier of each group, then those that lead (default 6)",
      false},
     {{"weights", no_argument, NULL, 'w'},
      NULL,
@@ -91,7 +91,7 @@ void command_help(void) {
            "usage: brisc COMMAND [CONFIG|FILE] [options]\n\ncommands:\n",
            BRISC_VERSION);
     for (size_t k = 0; k < COMMANDS; k++)
-        printf("  %-9s %-18s %s\n", commands[k].name, commands[k].arguments, commands[k].summary);
+        printf("  %-9s %-26s %s\n", commands[k].name, commands[k].arguments, commands[k].summary);
     printf("\n`brisc COMMAND --help` lists a command's options; `brisc describe` every key of a "
            "config.\nExit status: 0 done; 1 failed, or the expected regime was not seen; 2 wrong "
            "usage or config;\n3 stopped by a signal.\n");
