@@ -75,12 +75,14 @@ json_t *spectrum_json(const measured_t *m) {
         (json_int_t)s->pairs.products, "seconds", s->seconds, "solver_seconds",
         report_number(full ? s->solver_seconds : NAN));
     if (full)
-        json_object_set_new(
-            object, "non_normality",
-            json_pack("{s:o, s:o, s:o, s:o, s:b}", "henrici", report_number(s->nonnormal.henrici),
-                      "henrici_relative", report_number(s->nonnormal.henrici_relative),
-                      "transient_growth", report_number(s->nonnormal.growth), "transient_time",
-                      report_number(s->nonnormal.time), "settled", s->nonnormal.settled));
+        json_object_set_new(object, "non_normality",
+                            json_pack("{s:o, s:o, s:o, s:o, s:b, s:o}", "henrici",
+                                      report_number(s->nonnormal.henrici), "henrici_relative",
+                                      report_number(s->nonnormal.henrici_relative),
+                                      "transient_growth", report_number(s->nonnormal.growth),
+                                      "transient_time", report_number(s->nonnormal.time), "settled",
+                                      s->nonnormal.settled, "modal_rate",
+                                      report_number(s->nonnormal.alpha)));
     else
         json_object_set_new(object, "leading", leading_json(s));
     if (m->checked)
@@ -180,8 +182,9 @@ static void print_check(const symbol_check_t *check) {
 
 static void print_normality(const nonnormality_t *n) {
     printf("normality     Henrici's departure %.4g, %.3f of the matrix's norm; largest transient "
-           "growth %s%.3g, %s%.3g tau\n",
+           "growth %s%.3g%s, %s%.3g tau\n",
            n->henrici, n->henrici_relative, n->settled ? "" : "at least ", n->growth,
+           n->alpha > 0.0 ? " times that of the unstable mode" : "",
            n->time > 0.99 * n->horizon ? "still rising at the end of the search, " : "at ",
            n->time);
 }
@@ -192,7 +195,12 @@ void spectrum_print(const measured_t *m) {
            (unsigned long long)m->built.hash);
     if (s->full) {
         printf("spectrum      %zu eigenvalues by %s in %.1f s\n", s->count, s->solver, s->seconds);
-        if (s->bulk.radius_predicted > 0.0)
+        if (isnan(s->bulk.ks))
+            printf(
+                "bulk          radius %.4f predicted; its distribution is not compared: gains vary "
+                "from neuron to neuron\n",
+                s->bulk.radius_predicted);
+        else if (s->bulk.radius_predicted > 0.0)
             printf(
                 "bulk          radius %.4f measured, %.4f predicted (%+.2f %%); Kolmogorov-Smirnov "
                 "distance %.4f; ragged edge to %.4f\n",
@@ -205,6 +213,10 @@ void spectrum_print(const measured_t *m) {
     } else {
         printf("spectrum      %zu leading eigenvalues (%s) by %s in %.1f s, %u products\n",
                s->count, criterion(m->options.by), s->solver, s->seconds, s->pairs.products);
+        if (s->unconverged > 0)
+            printf("              %zu of them did not converge (converged = 0 in the file): Ritz "
+                   "values, to about their residuals\n",
+                   s->unconverged);
         printf("bulk          radius %.4f predicted", m->theory.radius);
         if (s->at_edge > 0)
             printf("; %zu of those found lie at the disk's edge, which is dense: the radius "

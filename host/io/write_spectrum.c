@@ -326,7 +326,7 @@ status_t write_spectrum(h5_file_t *file, const config_t *config, const theory_t 
     TRY(put_eigenvalues(file, s));
     TRY(put_numbers(file, theory, s));
     TRY(put_match(file, theory, &s->match));
-    if (s->full && s->bulk.count > 0 && theory->radius > 0.0)
+    if (s->full && s->bulk.count > 0 && theory->radius > 0.0 && !isnan(s->bulk.ks))
         TRY(put_radial(file, &s->bulk));
     if (stored > 0)
         TRY(put_chosen_vectors(file, config, s, stored));

@@ -112,8 +112,11 @@ static status_t take_vectors(const operator_t *op, const dense_solver_t *solver,
     free(failed);
     TRY(status);
     TRY(eigenpairs_residuals(op, &s->pairs));
-    for (uint32_t k = 0; k < count; k++)
+    for (uint32_t k = 0; k < count; k++) { /* a vector that failed is 0 and says nothing */
+        if (!s->pairs.converged[k])
+            s->pairs.residual[k] = NAN;
         s->residual[place[k]] = s->pairs.residual[k];
+    }
     return STATUS_OK;
 }
 
@@ -133,6 +136,9 @@ static status_t measure_bulk(const theory_t *theory, const uint32_t *place, spec
     status_t status = modulus && outlier ? bulk_measure(theory, modulus, n, &s->bulk)
                                          : status_fail(STATUS_FAILED, __FILE__, __LINE__,
                                                        "no memory for %zu eigenvalues", s->n);
+    for (uint32_t a = 0; a < theory->populations; a++) /* F is of one gain a population */
+        if (theory->gain_square[a] > (1.0 + 1e-9) * theory->gain[a] * theory->gain[a])
+            s->bulk.radius = s->bulk.ks = NAN;
     free(modulus);
     free(outlier);
     return status;

@@ -121,6 +121,8 @@ status_t spectrum_leading(const config_t *config, const network_plan_t *plan,
     TRY(list(s));
     match_input_t input = {config, plan, theory, &s->pairs, false, options->by, options->delta};
     TRY(match(&input, &s->match));
-    s->at_edge = s->pairs.count - s->match.count;
+    s->at_edge = s->count;
+    for (size_t k = 0; k < s->match.count; k++)
+        s->at_edge -= s->match.outliers[k].im > 0.0 ? 2 : 1;
     return STATUS_OK;
 }

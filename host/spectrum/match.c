@@ -62,8 +62,13 @@ static double cloud(const eigenmode_t *mode) {
     return mode->std * sqrt(mode->multiplicity);
 }
 
+/* A mode that the disk's edge lies within an error bar of: nothing need stand out for it. */
+static bool dissolved(const theory_t *theory, const eigenmode_t *mode) {
+    return hypot(mode->re, mode->im) - mode->std < theory->radius;
+}
+
 /* Modes fall into one group where their clouds touch, or touch others of the group: the noise mixes
- * their eigenvectors. Groups are numbered by first mode. */
+ * their eigenvectors. Dissolved modes stay by themselves. Groups are numbered by first mode. */
 static size_t group_modes(const theory_t *theory, double resolution, size_t *group_of) {
     size_t modes = theory->n_outliers, groups = 0;
     for (size_t m = 0; m < modes; m++)
@@ -73,7 +78,7 @@ static size_t group_modes(const theory_t *theory, double resolution, size_t *gro
         for (size_t m = 0; m < modes; m++)
             for (size_t k = 0; k < m; k++) {
                 const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
-                if (group_of[m] == group_of[k] ||
+                if (group_of[m] == group_of[k] || dissolved(theory, a) || dissolved(theory, b) ||
                     hypot(a->re - b->re, a->im - b->im) > cloud(a) + cloud(b) + resolution)
                     continue;
                 group_of[m] = group_of[k] = group_of[k] < group_of[m] ? group_of[k] : group_of[m];
@@ -99,47 +104,63 @@ static int best_first(const void *left, const void *right) {
                               : (a->index > b->index) - (a->index < b->index);
 }
 
-/* How well pair k suits group g: its square overlap, less by how far it lies from the nearest mode
- * of the group; 0 where distance or overlap say that it is none of it. */
+/* Distance of pair k from a mode in error bars, or INFINITY where it is none of its eigenvalues. */
+static double bars_from(const match_input_t *in, const match_t *result, uint32_t k, size_t m) {
+    const eigenmode_t *mode = &in->theory->outliers[m];
+    double re = in->pairs->re[k], im = in->pairs->im[k];
+    double multiplicity = result->groups[result->group_of[m]].predicted.multiplicity;
+    /* What the codes of the weights cannot resolve is no distance. */
+    double apart = hypot(re - mode->re, im - mode->im) -
+                   eigenvalue_resolution(in->theory, in->config->network.weight_bits);
+    double bars = apart > 0.0 ? apart / mode->std : 0.0;
+    bool beyond = hypot(re, im) > result->reach;
+    if (!beyond && dissolved(in->theory, mode))
+        return INFINITY;
+    return bars <= sqrt(multiplicity) + (beyond || clear_of_disk(in, mode) ? 5.0 : 1.0) ? bars
+                                                                                        : INFINITY;
+}
+
+/* How well a pair suits: its square overlap, less by how far it lies off. */
+static double score_of(double overlap, double bars, double multiplicity) {
+    return overlap * overlap * exp(-bars * bars / (multiplicity + 1.0));
+}
+
+/* The same for group g; 0 where distance or overlap say that the pair is none of it. */
 static double group_score(const match_input_t *in, const double *overlap, const match_t *result,
                           uint32_t k, size_t g) {
     const theory_t *theory = in->theory;
-    double re = in->pairs->re[k], im = in->pairs->im[k], n = 0.0, square = 0.0, least = INFINITY;
     double multiplicity = result->groups[g].predicted.multiplicity;
-    double resolution = eigenvalue_resolution(theory, in->config->network.weight_bits);
-    bool near = false;
+    double n = 0.0, square = 0.0, least = INFINITY;
     for (uint32_t a = 0; a < theory->populations; a++)
         n += theory->size[a];
-    for (size_t m = 0; m < theory->n_outliers; m++) {
-        const eigenmode_t *mode = &theory->outliers[m];
-        if (result->group_of[m] != g)
-            continue;
-        /* in error bars; what the codes of the weights cannot resolve is none */
-        double apart = fmax(0.0, hypot(re - mode->re, im - mode->im) - resolution);
-        double bars = apart > 0.0 ? apart / mode->std : 0.0;
-        square += overlap[k * theory->n_outliers + m] * overlap[k * theory->n_outliers + m];
-        bool safe = hypot(re, im) > result->reach || clear_of_disk(in, mode);
-        near = near || bars <= sqrt(multiplicity) + (safe ? 5.0 : 1.0);
-        least = fmin(least, bars * bars / (multiplicity + 1.0));
-    }
-    double inside = theory->radius / hypot(re, im);
+    for (size_t m = 0; m < theory->n_outliers; m++)
+        if (result->group_of[m] == g) {
+            double o = overlap[k * theory->n_outliers + m];
+            square += o * o;
+            least = fmin(least, bars_from(in, result, k, m));
+        }
+    double inside = theory->radius / hypot(in->pairs->re[k], in->pairs->im[k]);
     double enough = fmax(0.25 * (1.0 - inside * inside), 4.0 * multiplicity / n);
-    return near && square >= enough ? square * exp(-least) : 0.0;
+    return square >= enough ? score_of(sqrt(square), least, multiplicity) : 0.0;
 }
 
 /* Hands out places, best candidates first: place_of[pair]; the weight of a pair is that of a real
- * or a complex mode. */
+ * or a complex mode. Then those left with |lambda| > reach take one more: groups near each other
+ * may have exchanged some. */
 static void hand_out(const match_input_t *in, candidate_t *candidate, size_t n, const bool *real,
-                     double *places, int *place_of) {
+                     double reach, double *places, int *place_of) {
     qsort(candidate, n, sizeof *candidate, best_first);
-    for (size_t c = 0; c < n; c++) {
-        uint32_t k = candidate[c].pair, at = candidate[c].index;
-        double taken = weight(real[at], in->pairs->im[k]);
-        if (place_of[k] != UNMATCHED || taken > places[at])
-            continue;
-        place_of[k] = (int)at;
-        places[at] -= taken;
-    }
+    for (int round = 0; round < 2; round++)
+        for (size_t c = 0; c < n; c++) {
+            uint32_t k = candidate[c].pair, at = candidate[c].index;
+            double taken = weight(real[at], in->pairs->im[k]);
+            bool fits = round == 0 ? taken <= places[at]
+                                   : hypot(in->pairs->re[k], in->pairs->im[k]) > reach;
+            if (place_of[k] != UNMATCHED || !fits)
+                continue;
+            place_of[k] = (int)at;
+            places[at] -= taken;
+        }
 }
 
 typedef struct {
@@ -165,19 +186,20 @@ static void assign(const match_input_t *in, const double *overlap, const match_t
                 room->candidate[n++] = (candidate_t){k, g, score};
         }
     }
-    hand_out(in, room->candidate, n, room->real, room->places, groups);
+    hand_out(in, room->candidate, n, room->real, result->reach, room->places, groups);
     n = 0;
     for (uint32_t m = 0; m < modes; m++) {
+        const match_group_t *group = &result->groups[result->group_of[m]];
         room->real[m] = theory->outliers[m].im == 0.0;
         room->places[m] = theory->outliers[m].multiplicity;
-        for (uint32_t k = 0; k < in->pairs->count; k++)
-            if (groups[k] == (int)result->group_of[m])
-                room->candidate[n++] = (candidate_t){k, m, overlap[k * modes + m]};
+        for (uint32_t k = 0; k < in->pairs->count; k++) {
+            double bars = bars_from(in, result, k, m);
+            if (groups[k] == (int)result->group_of[m] && bars < INFINITY)
+                room->candidate[n++] = (candidate_t){
+                    k, m, score_of(overlap[k * modes + m], bars, group->predicted.multiplicity)};
+        }
     }
-    hand_out(in, room->candidate, n, room->real, room->places, mode_of);
-    for (size_t c = 0; c < n; c++) /* one whose weight found no place: the best mode all the same */
-        if (mode_of[room->candidate[c].pair] == UNMATCHED)
-            mode_of[room->candidate[c].pair] = (int)room->candidate[c].index;
+    hand_out(in, room->candidate, n, room->real, 0.0, room->places, mode_of);
 }
 
 /* Whether every eigenvalue of a mode ought to be among the pairs. */
@@ -190,8 +212,20 @@ static bool due(const match_input_t *in, const eigenmode_t *mode) {
     for (uint32_t k = 0; k < in->pairs->count; k++)
         if (in->pairs->converged[k])
             last = fmin(last, leading_value(in->by, in->delta, in->pairs->re[k], in->pairs->im[k]));
-    return leading_value(in->by, in->delta, mode->re, mode->im) - 3.0 * delta * scatter(mode) >
+    return leading_value(in->by, in->delta, mode->re, mode->im) - 5.0 * delta * scatter(mode) >
            last;
+}
+
+/* Whether another group's cloud is within its own and this one's width: they push each other. */
+static bool crowded(const theory_t *theory, const size_t *group_of, size_t g) {
+    for (size_t m = 0; m < theory->n_outliers; m++)
+        for (size_t k = 0; group_of[m] == g && k < theory->n_outliers; k++) {
+            const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
+            if (group_of[k] != g &&
+                hypot(a->re - b->re, a->im - b->im) < 2.0 * (cloud(a) + cloud(b)))
+                return true;
+        }
+    return false;
 }
 
 static double z_of(double x, double predicted, double std) {
@@ -201,6 +235,7 @@ static double z_of(double x, double predicted, double std) {
 /* What was found of each group. */
 static void measure_groups(const match_input_t *in, const int *groups, match_t *result) {
     const theory_t *theory = in->theory;
+    double missing = 0.0, free_places = 0.0, surplus = 0.0;
     for (size_t g = 0; g < result->n_groups; g++) {
         match_group_t *group = &result->groups[g];
         const theory_group_t *predicted = &group->predicted;
@@ -223,15 +258,21 @@ static void measure_groups(const match_input_t *in, const int *groups, match_t *
             group->re += w * in->pairs->re[k];
             group->im += complex ? w * in->pairs->im[k] : 0.0; /* else the conjugates cancel */
         }
-        result->missing += expected > group->found ? (int)ceil(expected - group->found) : 0;
+        missing += fmax(0.0, expected - group->found);
+        free_places += fmax(0.0, predicted->multiplicity - group->found);
+        surplus += fmax(0.0, group->found - predicted->multiplicity);
         bool all = clear && group->found == predicted->multiplicity;
         group->re = all ? group->re / group->found : NAN;
         group->im = all ? group->im / group->found : NAN;
         group->clear = clear;
-        group->ragged = hypot(predicted->re, predicted->im) < result->reach;
+        group->ragged = hypot(predicted->re, predicted->im) < result->reach ||
+                        crowded(theory, result->group_of, g);
         group->z_re = z_of(group->re, predicted->re, predicted->std_re);
         group->z_im = complex ? z_of(group->im, predicted->im, predicted->std_im) : NAN;
     }
+    /* A place too many in one group makes up for one too few in another. */
+    result->missing = (int)ceil(fmax(0.0, missing - surplus));
+    result->unpredicted = (int)ceil(fmax(0.0, surplus - free_places));
 }
 
 static status_t predict_groups(const match_input_t *in, match_t *result) {
@@ -250,12 +291,17 @@ static status_t predict_groups(const match_input_t *in, match_t *result) {
     return status;
 }
 
-/* Whether a mode of this wave vector is predicted: then an eigenvalue more, within reach of the
- * disk's edge, is a state of the edge that has mixed with it. */
-static bool known(const theory_t *theory, const wave_share_t *share) {
-    for (size_t m = 0; m < theory->n_outliers; m++) {
-        int nx = theory->outliers[m].nx, ny = theory->outliers[m].ny;
-        if ((nx == share->nx && ny == share->ny) || (nx == share->ny && ny == share->nx))
+/* Whether an unmatched pair goes with a mode just inside the disk, which lifts states of the edge
+ * of its own wave vector beyond reach. */
+static bool lifted(const match_input_t *in, uint32_t k, const wave_share_t *share,
+                   const eigenmode_t *modes, size_t n) {
+    double radius = in->theory->radius;
+    for (size_t m = 0; m < n; m++) {
+        bool same = (modes[m].nx == share->nx && modes[m].ny == share->ny) ||
+                    (modes[m].nx == share->ny && modes[m].ny == share->nx);
+        double modulus = hypot(modes[m].re, modes[m].im);
+        double apart = hypot(modes[m].re - in->pairs->re[k], modes[m].im - in->pairs->im[k]);
+        if (same && modulus > 0.7 * radius && modulus <= radius && apart < 0.5 * radius)
             return true;
     }
     return false;
@@ -264,15 +310,16 @@ static bool known(const theory_t *theory, const wave_share_t *share) {
 static status_t collect(const match_input_t *in, const double *overlap, const wave_share_t *share,
                         const int *mode_of, match_t *result) {
     const theory_t *theory = in->theory;
-    double edge = disk_edge(theory, in->config->network.weight_bits);
     result->outliers = malloc(sizeof *result->outliers * (in->pairs->count + 1));
     if (!result->outliers)
         FAIL(STATUS_FAILED, "no memory for %u outliers", in->pairs->count);
+    eigenmode_t *modes;
+    size_t n_modes;
+    TRY(theory_modes(in->config, in->plan, theory, 0.0, &modes, &n_modes));
     for (uint32_t k = 0; k < in->pairs->count; k++) {
         double re = in->pairs->re[k], im = in->pairs->im[k], modulus = hypot(re, im);
-        bool coherent = share[k].share > 0.5 && modulus > edge && !known(theory, &share[k]);
-        if (mode_of[k] == UNMATCHED &&
-            !((coherent || modulus > result->reach) && in->pairs->converged[k]))
+        if (mode_of[k] == UNMATCHED && (modulus <= result->reach || !in->pairs->converged[k] ||
+                                        lifted(in, k, &share[k], modes, n_modes)))
             continue;
         outlier_t *o = &result->outliers[result->count++];
         *o = (outlier_t){.pair = k,
@@ -296,6 +343,7 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
         if (result->groups[g].predicted.multiplicity == 1)
             o->z = result->groups[g].z_re;
     }
+    free(modes);
     return STATUS_OK;
 }
 

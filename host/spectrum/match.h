@@ -29,7 +29,7 @@ typedef struct {
     double found;      /* eigenvalues matched, conjugates of a complex mode not counted */
     double re, im;     /* their mean; NAN unless all are found */
     bool clear;        /* every mode 3 error bars or more beyond the disk */
-    bool ragged;       /* within `reach`, where states of the disk's edge mix in: z may be off */
+    bool ragged;       /* within `reach`, or near another group, which mix in: z may be off */
     double z_re, z_im; /* its distance from the predicted mean in error bars of the mean */
 } match_group_t;
 
@@ -55,14 +55,14 @@ typedef struct {
 } match_input_t;
 
 /* Predicted modes whose clouds of eigenvalues touch form a group. An eigenvalue beyond the disk
- * goes to the group that it suits best by overlap and distance, if it lies within sqrt(m) + 5 error
- * bars of one of the group's m modes (their noise makes a cloud of radius sqrt(m) error bars,
- * besides eigenvalue_resolution; + 1 where both mode and eigenvalue are near the disk, whose edge
- * is easily mistaken for the mode) and the overlap is at least half of what theory expects of an
- * outlier there. A group takes as many as it has wave vectors, a mode of the group those that
- * overlap it most. What is left is an unpredicted outlier if more than half of its vector lies on
- * the plane waves of one |n| that no predicted mode beyond the disk has, or if it lies beyond
- * `reach`; otherwise it belongs to the ragged edge of the disk: with K inputs a neuron, local
+ * goes to the group, and in it to the mode, that it suits best by overlap and distance, if it lies
+ * within sqrt(m) + 5 error bars of the mode, m the group's modes (their noise makes a cloud of
+ * radius sqrt(m) error bars, besides eigenvalue_resolution; + 1 where both mode and eigenvalue are
+ * near the disk, whose edge is easily mistaken for the mode; nothing within an error bar of the
+ * disk), and if the overlap is at least half of what theory expects of an outlier there. A group
+ * takes as many as it has wave vectors; more only by exchange with a neighbour, or near the disk.
+ * What is left is an unpredicted outlier if it lies beyond `reach` and no mode just inside the disk
+ * explains it; otherwise it belongs to the ragged edge of the disk: with K inputs a neuron, local
  * fluctuations carry localized states beyond R, to 1 + 2.6/sqrt(K) at most in zero-mean networks of
  * 500 to 2000 neurons with K = 7 to 480; reach = R (1 + 4/sqrt(K)). */
 status_t match(const match_input_t *input, match_t *result);

@@ -264,7 +264,7 @@ status_t nonnormality(const csr_t *a, const nonnormality_options_t *options,
              "transient growth: order %zu, |A|_F^2 = %g, alpha = %g must be above 0 and finite; "
              "look for infinite or undefined weights or gains",
              a->n, squares, options->alpha);
-    *result = (nonnormality_t){.x0 = x0};
+    *result = (nonnormality_t){.x0 = x0, .alpha = options->alpha};
     double excess = squares - options->spectral_squares;
     result->henrici = excess < 0.0 ? 0.0 : sqrt(excess); /* NAN stays */
     result->henrici_relative = squares > 0.0 ? result->henrici / sqrt(squares) : result->henrici;

@@ -25,6 +25,7 @@ typedef struct {
      * climbing: |x(t)| of an actual state, so never above the true one (to 1e-6). */
     double growth, time;
     double horizon; /* T */
+    double alpha;   /* largest Re lambda - 1, as given: the rate that max(0, .) takes off */
     bool settled;   /* the climb had come to rest (to 1e-3); otherwise growth is a lower bound */
     double *x0;     /* set by the caller: NULL, or [n] to be filled with that state, of norm 1 */
 } nonnormality_t;
