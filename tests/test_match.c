@@ -161,16 +161,18 @@ static void strangers_are_told_apart(void **state) {
     pairs.converged[own] = false;
     expect_counts(&c, &pairs, own, 0, 0);
 
-    pairs.count = own; /* a wave that theory has no eigenvalue for, right beyond the disk */
+    pairs.count = own; /* a wave that theory has no eigenvalue for: beyond reach, then within it */
     memset(v, 0, c.n * sizeof *v);
     plane_wave(&c.plan.net, &one, 3, -2, 1.0, v);
-    add_pair(&pairs, c.n, -1.02 * radius, v);
+    add_pair(&pairs, c.n, -1.02 * reach, v);
     match_t result = matched(&c, &pairs);
     assert_int_equal(result.unpredicted, 1);
     const outlier_t *o = &result.outliers[result.count - 1];
     assert_true(o->mode == UNMATCHED && o->nx == 2 && o->ny == 3 && isnan(o->z));
     assert_true(fabs(o->overlap - 1.0) < 1e-12);
     match_destroy(&result);
+    pairs.re[own] = -1.02 * radius; /* states of the edge may look like a wave */
+    expect_counts(&c, &pairs, own, 0, 0);
 
     /* A fifth of a mode of four, less pure: the group has no place for it. Near the disk it is one
      * of its states, which has mixed with them; far from it, an outlier too many. */
@@ -188,7 +190,7 @@ static void strangers_are_told_apart(void **state) {
         result = matched(&c, &pairs);
         assert_int_equal(result.count, own + (uint32_t)far);
         assert_int_equal(result.unpredicted, far);
-        assert_true(result.groups[result.group_of[mode - c.theory.outliers]].found == 4.0);
+        assert_true(result.groups[result.group_of[mode - c.theory.outliers]].found == 4.0 + far);
         for (size_t k = 0; k < own; k++)
             assert_true(result.outliers[k].pair == k && result.outliers[k].mode != UNMATCHED);
         match_destroy(&result);
