@@ -161,7 +161,7 @@ def radius(program, verdict, figure):
         axes.axhspan(0.98, 1.02, color="#DDDDDD", lw=0, label="2 %")
         axes.axhline(1, color="k", lw=0.6)
         axes.set(xscale="log", xlabel="neurons", ylabel="bulk radius, measured / predicted")
-        axes.set_xticks(n, [f"{k:.0f}" for k in n])
+        axes.set_xticks(n, [f"{k:.0f}" if k < 3000 or k > 5000 else "" for k in n])
         axes.xaxis.set_minor_locator(pyplot.NullLocator())
         axes.legend(frameon=False)
         pyplot.gcf().savefig(figure, dpi=200)
