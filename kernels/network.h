@@ -66,6 +66,13 @@ HD uint32_t common_divisor(uint32_t a, uint32_t b) {
 HD uint32_t population_size(const population_t *p) {
     return p->nx * p->ny;
 }
+/* Neurons of the populations before `population`; of all for net->populations. */
+HD size_t neurons_before(const network_t *net, uint32_t population) {
+    size_t n = 0;
+    for (uint32_t a = 0; a < population; a++)
+        n += population_size(&net->population[a]);
+    return n;
+}
 HD int32_t weight_code_max(uint32_t weight_bits) {
     return (int32_t)((1u << (weight_bits - 1)) - 1);
 }

@@ -243,10 +243,10 @@ static void test_constant(void **state) {
     order_t order;
     assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &order), STATUS_OK);
     assert_float_equal(order.mean_activity, (double)0.1f, 1e-12);
-    const double zero[] = {order.cv,           order.moran,       order.oscillation_index,
-                           order.frequency_hz, order.wavenumber,  order.persistence,
-                           order.temporal_std, order.spatial_std, order.static_std,
-                           order.global_std,   order.frequency_mean_hz};
+    const double zero[] = {
+        order.cv,         order.moran,       order.oscillation_index, order.frequency_hz,
+        order.wavenumber, order.persistence, order.temporal_std,      order.spatial_std,
+        order.static_std, order.global_std,  order.frequency_mean_hz};
     for (size_t i = 0; i < sizeof zero / sizeof zero[0]; i++)
         assert_float_equal(zero[i], 0.0, 1e-15);
     assert_float_equal(order.local_synchrony, 1.0, 1e-12);

@@ -112,20 +112,20 @@ static status_t prepare(const options_t *options, measured_t *m) {
     TRY(spectrum_check(m->backend, n, &m->options));
     TRY(command_memory_check(&m->plan, m->backend));
     TRY(find_gains(options, m));
-    return find_theory(m);
+    TRY(find_theory(m));
+    m->checked = options->exact;
+    return options->exact
+               ? theory_symbol_check(&m->config, &m->plan, &m->theory, m->theory.radius, &m->check)
+               : STATUS_OK;
 }
 
-static status_t measure(const options_t *options, measured_t *m) {
+static status_t measure(measured_t *m) {
     matrix_t matrix;
     TRY(matrix_create(&m->plan.net, m->backend, m->state, m->gain, &matrix));
     status_t status =
         spectrum_measure(&m->config, &m->plan, &m->theory, &matrix, &m->options, &m->spectrum);
     matrix_destroy(&matrix);
-    TRY(status);
-    m->checked = options->exact;
-    return options->exact
-               ? theory_symbol_check(&m->config, &m->plan, &m->theory, m->theory.radius, &m->check)
-               : STATUS_OK;
+    return status;
 }
 
 /* A file of its own, unless the group goes into the run's. */
@@ -164,7 +164,7 @@ static status_t perform(const options_t *options, measured_t *m) {
     TRY(prepare(options, m));
     TRY(m->backend->create(&m->plan.net, &choice, &m->state, &m->built));
     TRY(same_network(options, m));
-    TRY(measure(options, m));
+    TRY(measure(m));
     TRY(store(options, m));
     spectrum_warn(m);
     if (options->json)

@@ -28,7 +28,7 @@ typedef struct {
      * share the activity, their lines change places as the highest from run to run; this does not
      * jump. */
     double frequency_mean_hz;
-    double wavenumber;   /* |n| at the peak of the time-averaged spatial amplitude spectrum */
+    double wavenumber; /* |n| at the peak of the time-averaged spatial amplitude spectrum */
     double persistence;
     /* What the verdict needs beside them. */
     double mean; /* over time and neurons */

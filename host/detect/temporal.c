@@ -158,7 +158,8 @@ static void take_block(pass_t *pass, size_t sites, sums_t *total) {
     }
 }
 
-/* Oscillation index, its peak's frequency and the mean one, from amplitude[bins] of `frames` frames. */
+/* Oscillation index, its peak's frequency and the mean one, from amplitude[bins] of `frames`
+ * frames. */
 static void oscillation(const double *amplitude, size_t bins, double duration_s, order_t *order) {
     size_t peak = 1, left = 0;
     for (size_t bin = 2; bin < bins; bin++)

@@ -13,13 +13,6 @@ static uint32_t pathways_into(const network_t *net, uint32_t target, uint32_t *p
     return n;
 }
 
-static uint64_t neurons_before(const network_t *net, uint32_t population) {
-    uint64_t n = 0;
-    for (uint32_t a = 0; a < population; a++)
-        n += population_size(&net->population[a]);
-    return n;
-}
-
 /* Interleaves the pathways' rows into rows of the whole matrix. */
 static status_t csr_rows(h5_file_t *file, const network_t *net, uint32_t count,
                          const uint32_t *pathway, uint32_t pathways, rows_t *rows, stream_t *indptr,

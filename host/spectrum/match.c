@@ -110,8 +110,7 @@ static double bars_from(const match_input_t *in, const match_t *result, uint32_t
     double re = in->pairs->re[k], im = in->pairs->im[k];
     double multiplicity = result->groups[result->group_of[m]].predicted.multiplicity;
     /* What the codes of the weights cannot resolve is no distance. */
-    double apart = hypot(re - mode->re, im - mode->im) -
-                   eigenvalue_resolution(in->theory, in->config->network.weight_bits);
+    double apart = hypot(re - mode->re, im - mode->im) - result->resolution;
     double bars = apart > 0.0 ? apart / mode->std : 0.0;
     bool beyond = hypot(re, im) > result->reach;
     if (!beyond && dissolved(in->theory, mode))
@@ -276,8 +275,8 @@ static void measure_groups(const match_input_t *in, const int *groups, match_t *
 }
 
 static status_t predict_groups(const match_input_t *in, match_t *result) {
-    double resolution = eigenvalue_resolution(in->theory, in->config->network.weight_bits);
-    result->n_groups = group_modes(in->theory, resolution, result->group_of);
+    result->resolution = eigenvalue_resolution(in->theory, in->config->network.weight_bits);
+    result->n_groups = group_modes(in->theory, result->resolution, result->group_of);
     theory_group_t *predicted = malloc(sizeof *predicted * (result->n_groups + 1));
     result->groups = calloc(result->n_groups + 1, sizeof *result->groups);
     status_t status =

@@ -38,10 +38,11 @@ typedef struct {
     size_t count;
     match_group_t *groups; /* [n_groups] */
     size_t n_groups;
-    size_t *group_of; /* [theory's outliers]: index of the group */
-    int missing;      /* predicted eigenvalues not found, of modes 3 error bars beyond the disk */
-    int unpredicted;  /* outliers without a mode */
-    double reach;     /* how far localized states of the disk's edge may lie */
+    size_t *group_of;  /* [theory's outliers]: index of the group */
+    int missing;       /* predicted eigenvalues not found, of modes 3 error bars beyond the disk */
+    int unpredicted;   /* outliers without a mode */
+    double resolution; /* eigenvalue_resolution: distances below it are none */
+    double reach;      /* how far localized states of the disk's edge may lie */
 } match_t;
 
 typedef struct {

@@ -3,13 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t neurons_before(const network_t *net, uint32_t population) {
-    size_t n = 0;
-    for (uint32_t a = 0; a < population; a++)
-        n += population_size(&net->population[a]);
-    return n;
-}
-
 status_t matrix_create(const network_t *net, const backend_t *backend, backend_state_t *state,
                        const double *gain, matrix_t *matrix) {
     *matrix = (matrix_t){net, backend, state, gain, NULL, neurons_before(net, net->populations)};

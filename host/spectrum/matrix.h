@@ -15,9 +15,6 @@ typedef struct {
     size_t n;
 } matrix_t;
 
-/* Neurons of the populations before `population`; of all for net->populations. */
-size_t neurons_before(const network_t *net, uint32_t population);
-
 status_t matrix_create(const network_t *net, const backend_t *backend, backend_state_t *state,
                        const double *gain, matrix_t *matrix);
 void matrix_destroy(matrix_t *matrix);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/spectrum/matrix.h"
-
 static const double PI = 3.14159265358979323846;
 
 typedef struct {
