@@ -21,7 +21,7 @@ typedef struct {
     int32_t *core; /* [BLOCK_TARGETS][slots] */
     uint32_t *tail_offset;
     int32_t *tail_code;
-    uint32_t *tail_start; /* [BLOCK_TARGETS * bands + 1] */
+    uint32_t *tail_start; /* [BLOCK_TARGETS * bands + 1], in units */
     size_t tail_capacity;
 } scratch_t;
 
@@ -194,37 +194,37 @@ static void draw_codes(const backend_state_t *state, const pathway_t *w, uint32_
 }
 
 /* Packs the scratch of one block into its one allocation. */
-static int pack(block_t *b, const scratch_t *s, uint32_t bits, uint32_t targets, uint32_t slots,
-                uint32_t bands) {
-    size_t core = (size_t)targets * slots, tail = s->tail_start[(size_t)targets * bands];
-    size_t plane = code_size(bits), low_size = bits == 24 ? 1 : 0;
-    size_t starts = ((size_t)targets * bands + 1) * sizeof *b->tail_start;
-    size_t size[6] = {core * plane, core * low_size, tail * sizeof *b->tail,
-                      tail * plane, tail * low_size, starts};
-    size_t at[7] = {0};
-    for (int k = 0; k < 6; k++)
-        at[k + 1] = (at[k] + size[k] + 15) / 16 * 16;
-    char *memory = allocate(at[6] + 64);
-    if (!memory)
+static int pack(const cpu_pathway_t *p, block_t *b, const scratch_t *s, uint32_t bits,
+                uint32_t targets) {
+    size_t unit = unit_bytes(bits), units = s->tail_start[(size_t)targets * p->bands];
+    size_t starts = ((size_t)targets * p->bands + 1) * sizeof *b->tail_start;
+    size_t records =
+        (size_t)targets * p->slots / RUN_UNIT * unit + units * (OFFSETS_BYTES + unit) + 7;
+    records = records / 8 * 8;
+    b->bytes = records + starts + 64;
+    b->record = allocate(b->bytes);
+    if (!b->record)
         return 0;
-    b->core = memory;
-    b->core_low = (uint8_t *)memory + at[1];
-    b->tail = (uint16_t *)(memory + at[2]);
-    b->tail_code = memory + at[3];
-    b->tail_low = (uint8_t *)memory + at[4];
-    b->tail_start = (uint32_t *)(memory + at[5]);
-    b->bytes = at[6] + 64;
-    for (size_t k = 0; k < core; k++)
-        store_code(b->core, b->core_low, bits, k, s->core[k]);
-    for (size_t k = 0; k < tail; k++) {
-        b->tail[k] = (uint16_t)(s->tail_offset[k] % BAND_SITES);
-        store_code(b->tail_code, b->tail_low, bits, k, s->tail_code[k]);
-    }
+    b->tail_start = (uint32_t *)(b->record + records);
     memcpy(b->tail_start, s->tail_start, starts);
+    for (uint32_t t = 0; t < targets; t++) {
+        unsigned char *to = record_of(p, b, bits, t);
+        const int32_t *core = s->core + (size_t)t * p->slots;
+        for (uint32_t k = 0; k < p->slots; k++)
+            unit_put(to + k / RUN_UNIT * unit, bits, k % RUN_UNIT, core[k]);
+        to = record_tail(p, to, bits);
+        size_t first = s->tail_start[(size_t)t * p->bands] * (size_t)RUN_UNIT;
+        size_t last = s->tail_start[(size_t)(t + 1) * p->bands] * (size_t)RUN_UNIT;
+        for (size_t k = first; k < last; k += RUN_UNIT, to += OFFSETS_BYTES + unit)
+            for (uint32_t i = 0; i < RUN_UNIT; i++) {
+                ((uint16_t *)to)[i] = (uint16_t)(s->tail_offset[k + i] % BAND_SITES);
+                unit_put(to + OFFSETS_BYTES, bits, i, s->tail_code[k + i]);
+            }
+    }
     return 1;
 }
 
-/* Ends a band at a multiple of RUN_UNIT. */
+/* Ends a band at whole units. */
 static uint32_t fill_up(scratch_t *s, uint32_t tail) {
     for (; tail % RUN_UNIT; tail++)
         s->tail_offset[tail] = (uint32_t)(s->tail_code[tail] = 0);
@@ -257,15 +257,38 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
             }
             uint32_t offset = in.row * stride + in.column;
             while (band < offset / BAND_SITES)
-                s->tail_start[(size_t)t * p->bands + ++band] = tail = fill_up(s, tail);
+                s->tail_start[(size_t)t * p->bands + ++band] = (tail = fill_up(s, tail)) / RUN_UNIT;
             s->tail_offset[tail] = offset;
             s->tail_code[tail++] = in.code;
         }
         while (band < p->bands)
-            s->tail_start[(size_t)t * p->bands + ++band] = tail = fill_up(s, tail);
+            s->tail_start[(size_t)t * p->bands + ++band] = (tail = fill_up(s, tail)) / RUN_UNIT;
         *synapses += count;
     }
-    return pack(&state->pathway[pathway].block[block], s, bits, targets, p->slots, p->bands);
+    return pack(p, &p->block[block], s, bits, targets);
+}
+
+/* Divisions that the step need not repeat. */
+static int starts_create(backend_state_t *state, uint32_t pathway) {
+    const pathway_t *w = &state->net.pathway[pathway];
+    cpu_pathway_t *p = &state->pathway[pathway];
+    const population_t *to = &state->net.population[w->target];
+    const image_t *image = &state->image[w->source];
+    p->column_start = malloc(2 * ((size_t)to->nx + to->ny) * sizeof *p->column_start);
+    if (!p->column_start)
+        return 0;
+    p->row_start = p->column_start + to->nx;
+    p->column_class = p->row_start + to->ny;
+    p->row_class = p->column_class + to->nx;
+    for (uint32_t x = 0; x < to->nx; x++) {
+        p->column_start[x] = (uint32_t)(window_of(image, w, x, 0) - window_of(image, w, 0, 0));
+        p->column_class[x] = class_index(w, x, 0);
+    }
+    for (uint32_t y = 0; y < to->ny; y++) {
+        p->row_start[y] = (uint32_t)(window_of(image, w, 0, y) - image->code);
+        p->row_class[y] = class_index(w, 0, y);
+    }
+    return 1;
 }
 
 static int pathway_create(backend_state_t *state, uint32_t pathway) {
@@ -279,6 +302,8 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     p->block = calloc(p->blocks, sizeof *p->block);
     p->class_of = calloc(classes, sizeof *p->class_of);
     if (!p->block || !p->class_of)
+        return 0;
+    if (!starts_create(state, pathway))
         return 0;
     for (uint32_t k = 0; k < classes; k++) {
         if (!window_class_create(w, k, stride, &p->class_of[k]))
@@ -325,11 +350,12 @@ void cpu_build_destroy(backend_state_t *state) {
         cpu_pathway_t *p = &state->pathway[k];
         const pathway_t *w = &state->net.pathway[k];
         for (uint32_t b = 0; p->block && b < p->blocks; b++)
-            free(p->block[b].core);
+            free(p->block[b].record);
         for (uint32_t c = 0; p->class_of && c < w->classes_x * w->classes_y; c++) {
             window_class_destroy(&p->class_of[c]);
         }
         free(p->block);
         free(p->class_of);
+        free(p->column_start);
     }
 }

@@ -5,7 +5,12 @@
  * other synapses follow as a list: a 16-bit offset into the window's part of the image, and a
  * code. The sum is an exact integer, so the split changes no bit.
  *
- * Block. 64 consecutive targets of one pathway: what a thread builds, owns and later sums. */
+ * Unit. RUN_UNIT codes, as one vector takes them: their planes (storage.h) one after the other. In
+ * the tail a unit follows its offsets.
+ *
+ * Record. One target's core units, then its tail's: one stream of memory, as the step reads it.
+ *
+ * Block. 64 consecutive targets' records of one pathway: what a thread builds, owns and sums. */
 #ifndef BRISC_CPU_H
 #define BRISC_CPU_H
 
@@ -13,11 +18,11 @@
 #include "kernels/draw.h"
 #include "kernels/storage.h"
 
-enum { BLOCK_TARGETS = 64, RUN_UNIT = 8 };
+enum { BLOCK_TARGETS = 64, RUN_UNIT = 8, OFFSETS_BYTES = 2 * RUN_UNIT };
 /* A run holds the columns of at least this probability, and at least this share of synapses. A
  * dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
  * same memory at 0.5; summing a dense run is cheaper, so the best is lower. */
-#define CORE_PROBABILITY 0.3
+#define CORE_PROBABILITY 0.4
 
 /* One class of targets (network.h) of a pathway. */
 typedef struct {
@@ -31,20 +36,19 @@ typedef struct {
 } window_class_t;
 
 typedef struct {
-    void *core;           /* [targets][slots] codes: int8_t, or int16_t (24 bits: the high 16) */
-    uint8_t *core_low;    /* 24 bits: the low 8; else NULL */
-    uint16_t *tail;       /* offsets, by target, then band, then ascending; each band filled up to a
-                           * multiple of RUN_UNIT with offsets 0 and codes 0 */
-    void *tail_code;      /* as core */
-    uint8_t *tail_low;    /* as core_low */
-    uint32_t *tail_start; /* [targets * bands + 1] */
-    size_t bytes;         /* of the one allocation, which begins at `core` */
+    unsigned char *record; /* [targets] one after another: [slots / RUN_UNIT] units, then the tail:
+                            * by band, then ascending, each band filled up with offsets 0 and codes
+                            * 0 to whole units */
+    uint32_t *tail_start;  /* [targets * bands + 1], in tail units */
+    size_t bytes;          /* of the one allocation, which begins at `record` */
 } block_t;
 
 typedef struct {
     window_class_t *class_of; /* [classes_y][classes_x] */
-    uint32_t slots;           /* most slots of a class */
-    uint32_t bands;           /* of BAND_SITES image sites each, for tail offsets */
+    /* Of every target column and row: where its windows begin, in image sites, and its class. */
+    uint32_t *column_start, *row_start, *column_class, *row_class;
+    uint32_t slots; /* most slots of a class */
+    uint32_t bands; /* of BAND_SITES image sites each, for tail offsets */
     uint32_t blocks;
     block_t *block;
 } cpu_pathway_t;
@@ -74,9 +78,10 @@ struct simd_ops {
     /* sum[t] = sum over one block's synapses of code times rate code. */
     void (*block_sums)(const backend_state_t *state, uint32_t pathway, uint32_t block,
                        int64_t *sum);
-    /* One step of n neurons: h in place, new rate codes; returns how many rates saturated. */
+    /* One step of n <= BLOCK_TARGETS neurons: h in place, new rate codes; `words`: the noise's
+     * random bits. Returns how many rates saturated. */
     uint32_t (*neurons)(const population_t *p, uint32_t rate_bits, uint32_t n,
-                        const float *synaptic, const float *z, float *h, int32_t *rate);
+                        const float *synaptic, const uint32_t *words, float *h, int32_t *rate);
 };
 
 extern const simd_ops_t simd_portable, simd_avx2, simd_avx512;
@@ -107,6 +112,27 @@ static inline uint32_t block_targets(const backend_state_t *state, uint32_t path
                                      uint32_t block) {
     uint32_t n = population_size(&state->net.population[state->net.pathway[pathway].target]);
     return n - block * BLOCK_TARGETS < BLOCK_TARGETS ? n - block * BLOCK_TARGETS : BLOCK_TARGETS;
+}
+
+static inline size_t unit_bytes(uint32_t bits) {
+    return RUN_UNIT * bits / 8;
+}
+static inline int32_t unit_code(const unsigned char *unit, uint32_t bits, uint32_t k) {
+    return stored_code(unit, unit + RUN_UNIT * code_size(bits), bits, k);
+}
+static inline void unit_put(unsigned char *unit, uint32_t bits, uint32_t k, int32_t code) {
+    store_code(unit, unit + RUN_UNIT * code_size(bits), bits, k, code);
+}
+/* The first core unit of target t of a block (its end, for t = targets); the tail's first unit's
+ * offsets. */
+static inline unsigned char *record_of(const cpu_pathway_t *p, const block_t *b, uint32_t bits,
+                                       uint32_t t) {
+    return b->record + (size_t)t * (p->slots / RUN_UNIT) * unit_bytes(bits) +
+           (size_t)b->tail_start[(size_t)t * p->bands] * (OFFSETS_BYTES + unit_bytes(bits));
+}
+static inline unsigned char *record_tail(const cpu_pathway_t *p, unsigned char *record,
+                                         uint32_t bits) {
+    return record + p->slots / RUN_UNIT * unit_bytes(bits);
 }
 
 static inline uint32_t class_index(const pathway_t *w, uint32_t ix, uint32_t iy) {

@@ -14,22 +14,27 @@ static uint32_t row_edges(const backend_state_t *state, uint32_t pathway, uint32
     uint32_t t = target % BLOCK_TARGETS, bits = state->net.weight_bits, count = 0;
     uint32_t ix = target % to->nx, iy = target / to->nx, stride = state->image[w->source].stride;
     const window_class_t *c = &p->class_of[class_index(w, ix, iy)];
+    unsigned char *unit = record_of(p, b, bits, t);
     for (uint32_t row = 0; row < w->window_y; row++)
         for (uint32_t x = c->core_first[row]; x < c->core_last[row]; x++) {
-            size_t slot = (size_t)t * p->slots + c->core_slot[row] + x - c->core_first[row];
-            int32_t code = stored_code(b->core, b->core_low, bits, slot);
+            uint32_t slot = c->core_slot[row] + x - c->core_first[row];
+            int32_t code =
+                unit_code(unit + slot / RUN_UNIT * unit_bytes(bits), bits, slot % RUN_UNIT);
             if (code)
                 edge[count++] = (edge_t){window_source(w, from, ix, iy, row, x), code};
         }
+    unit = record_tail(p, unit, bits);
     for (uint32_t band = 0; band < p->bands; band++)
         for (uint32_t k = b->tail_start[t * p->bands + band];
-             k < b->tail_start[t * p->bands + band + 1]; k++) {
-            uint32_t offset = band * BAND_SITES + b->tail[k];
-            int32_t code = stored_code(b->tail_code, b->tail_low, bits, k);
-            if (code)
-                edge[count++] = (edge_t){
-                    window_source(w, from, ix, iy, offset / stride, offset % stride), code};
-        }
+             k < b->tail_start[t * p->bands + band + 1];
+             k++, unit += OFFSETS_BYTES + unit_bytes(bits))
+            for (uint32_t i = 0; i < RUN_UNIT; i++) {
+                uint32_t offset = band * BAND_SITES + ((const uint16_t *)unit)[i];
+                int32_t code = unit_code(unit + OFFSETS_BYTES, bits, i);
+                if (code)
+                    edge[count++] = (edge_t){
+                        window_source(w, from, ix, iy, offset / stride, offset % stride), code};
+            }
     return count;
 }
 

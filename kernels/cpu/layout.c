@@ -8,7 +8,7 @@ int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, win
     const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
     const uint32_t dense = (uint32_t)(CORE_PROBABILITY * 4294967296.0);
     uint32_t rows = w->window_y;
-    uint32_t units = 0, most = rows * (w->window_x / RUN_UNIT + 1);
+    uint32_t units = 0, most = rows * (w->window_x / RUN_UNIT + 1) + 4;
     c->unit = malloc(most * sizeof *c->unit);
     c->row_first = malloc(5 * (size_t)rows * sizeof *c->row_first);
     if (!c->unit || !c->row_first)
@@ -50,6 +50,8 @@ int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, win
             c->unit[units++] = row * stride + core + x;
         c->slots += length;
     }
+    for (; units % 4; c->slots += RUN_UNIT)
+        c->unit[units++] = 0;
     return 1;
 }
 

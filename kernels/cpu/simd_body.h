@@ -32,30 +32,26 @@ static uint32_t connected(const uint32_t *word, const uint32_t *threshold, uint3
     return count;
 }
 
-/* Sum over the core of one target; `code` and `low` at its first slot. */
-static inline __attribute__((always_inline)) vector_t core_sum(const window_class_t *c,
-                                                               const void *code, const uint8_t *low,
-                                                               const int32_t *window,
+/* Sum over the core of one target. Four sums, as one would be a chain of additions. */
+static inline __attribute__((always_inline)) vector_t
+core_sum(const window_class_t *c, const unsigned char *unit, const int32_t *window, uint32_t bits) {
+    vector_t sum[4] = {vector_zero(), vector_zero(), vector_zero(), vector_zero()};
+    for (uint32_t k = 0; k < c->slots / RUN_UNIT; k += 4)
+        for (uint32_t j = 0; j < 4; j++, unit += unit_bytes(bits))
+            sum[j] = vector_multiply_add(sum[j], vector_codes(unit, bits),
+                                         vector_rates(window + c->unit[k + j]));
+    return vector_add(vector_add(sum[0], sum[1]), vector_add(sum[2], sum[3]));
+}
+
+/* Adds a band's `units` of the tail; `rate`: the band's first site. */
+static inline __attribute__((always_inline)) vector_t tail_sum(vector_t sum,
+                                                               const unsigned char *unit,
+                                                               const int32_t *rate, uint32_t units,
                                                                uint32_t bits) {
-    vector_t sum = vector_zero();
-    for (uint32_t k = 0; k < c->slots / RUN_UNIT; k++)
-        sum = vector_multiply_add(sum, vector_codes(code, low, (size_t)k * RUN_UNIT, bits),
-                                  vector_rates(window + c->unit[k]));
+    for (uint32_t k = 0; k < units; k++, unit += OFFSETS_BYTES + unit_bytes(bits))
+        sum = vector_multiply_add(sum, vector_codes(unit + OFFSETS_BYTES, bits),
+                                  vector_listed_rates(rate, (const uint16_t *)unit));
     return sum;
-}
-
-static inline __attribute__((always_inline)) vector_t tail_sum(vector_t sum, const block_t *b,
-                                                               const int32_t *rate, size_t first,
-                                                               size_t last, uint32_t bits) {
-    for (size_t k = first; k < last; k += RUN_UNIT)
-        sum = vector_multiply_add(sum, vector_codes(b->tail_code, b->tail_low, k, bits),
-                                  vector_listed_rates(rate, b->tail + k));
-    return sum;
-}
-
-static inline void prefetch(const void *start, size_t bytes) {
-    for (size_t k = 0; k < bytes; k += 64)
-        __builtin_prefetch((const char *)start + k + AHEAD);
 }
 
 static inline __attribute__((always_inline)) void block_sums_of(const backend_state_t *state,
@@ -67,22 +63,21 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     const image_t *image = &state->image[w->source];
     uint32_t nx = state->net.population[w->target].nx;
     uint32_t targets = block_targets(state, pathway, block);
-    size_t plane = code_size(bits);
     uint32_t ix = block * BLOCK_TARGETS % nx, iy = block * BLOCK_TARGETS / nx;
     for (uint32_t t = 0; t < targets; t++) {
-        const int32_t *window = window_of(image, w, ix, iy);
-        size_t slot = (size_t)t * p->slots;
-        const char *code = (const char *)b->core + slot * plane;
-        const uint32_t *start = b->tail_start + (size_t)t * p->bands;
-        size_t listed = start[p->bands] - start[0];
-        prefetch(code, p->slots * plane);
-        prefetch(b->tail + start[0], listed * sizeof *b->tail);
-        prefetch((const char *)b->tail_code + start[0] * plane, listed * plane);
-        vector_t total = core_sum(&p->class_of[class_index(w, ix, iy)], code,
-                                  bits == 24 ? b->core_low + slot : NULL, window, bits);
-        for (uint32_t band = 0; band < p->bands; band++)
-            total = tail_sum(total, b, window + (size_t)band * BAND_SITES, start[band],
-                             start[band + 1], bits);
+        const int32_t *window = image->code + p->row_start[iy] + p->column_start[ix];
+        const window_class_t *c = &p->class_of[p->row_class[iy] + p->column_class[ix]];
+        unsigned char *record = record_of(p, b, bits, t), *end = record_of(p, b, bits, t + 1);
+        for (const unsigned char *at = record; at < end; at += 64)
+            __builtin_prefetch(at + AHEAD);
+        vector_t total = core_sum(c, record, window, bits);
+        const unsigned char *unit = record_tail(p, record, bits);
+        for (uint32_t band = 0; band < p->bands; band++) {
+            const uint32_t *start = b->tail_start + (size_t)t * p->bands + band;
+            total = tail_sum(total, unit, window + (size_t)band * BAND_SITES, start[1] - start[0],
+                             bits);
+            unit += (start[1] - start[0]) * (OFFSETS_BYTES + unit_bytes(bits));
+        }
         sum[t] = vector_total(total);
         if (++ix == nx) {
             ix = 0;
@@ -107,10 +102,15 @@ static void block_sums(const backend_state_t *state, uint32_t pathway, uint32_t 
 
 static inline __attribute__((always_inline)) uint32_t
 neurons_of(population_t p, int32_t gain_kind, uint32_t rate_bits, uint32_t n,
-           const float *RESTRICT synaptic, const float *RESTRICT z, float *RESTRICT h,
+           const float *RESTRICT synaptic, const uint32_t *RESTRICT words, float *RESTRICT h,
            int32_t *RESTRICT rate) {
-    float unit = rate_unit(p.rate_shift), limit = rate_limit(rate_bits);
+    float unit = rate_unit(p.rate_shift), limit = rate_limit(rate_bits), z[BLOCK_TARGETS] = {0};
     uint32_t saturated = 0;
+    if (p.noise != 0.0f) {
+        const normal_node_t *table = normal_table();
+        for (uint32_t k = 0; k < n; k++)
+            z[k] = normal_from_bits(table, words[k]);
+    }
     p.gain.kind = gain_kind; /* a constant here, so that the loop vectorizes */
     for (uint32_t k = 0; k < n; k++) {
         h[k] = rate_step(&p, h[k], synaptic[k], z[k]);
@@ -122,14 +122,14 @@ neurons_of(population_t p, int32_t gain_kind, uint32_t rate_bits, uint32_t n,
 }
 
 static uint32_t neurons(const population_t *p, uint32_t rate_bits, uint32_t n,
-                        const float *synaptic, const float *z, float *h, int32_t *rate) {
+                        const float *synaptic, const uint32_t *words, float *h, int32_t *rate) {
     switch (p->gain.kind) {
     case GAIN_TANH:
-        return neurons_of(*p, GAIN_TANH, rate_bits, n, synaptic, z, h, rate);
+        return neurons_of(*p, GAIN_TANH, rate_bits, n, synaptic, words, h, rate);
     case GAIN_SIGMOID:
-        return neurons_of(*p, GAIN_SIGMOID, rate_bits, n, synaptic, z, h, rate);
+        return neurons_of(*p, GAIN_SIGMOID, rate_bits, n, synaptic, words, h, rate);
     default:
-        return neurons_of(*p, p->gain.kind, rate_bits, n, synaptic, z, h, rate);
+        return neurons_of(*p, p->gain.kind, rate_bits, n, synaptic, words, h, rate);
     }
 }
 

@@ -14,16 +14,14 @@ typedef __m512i vector_t; /* 8 x int64 */
 static inline vector_t vector_zero(void) {
     return _mm512_setzero_si512();
 }
-static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_t k,
-                                    uint32_t bits) {
+static inline vector_t vector_codes(const unsigned char *unit, uint32_t bits) {
     if (bits == 8)
-        return _mm512_cvtepi8_epi64(_mm_loadl_epi64((const void *)((const int8_t *)plane + k)));
-    vector_t high =
-        _mm512_cvtepi16_epi64(_mm_loadu_si128((const void *)((const int16_t *)plane + k)));
+        return _mm512_cvtepi8_epi64(_mm_loadl_epi64((const void *)unit));
+    vector_t high = _mm512_cvtepi16_epi64(_mm_loadu_si128((const void *)unit));
     if (bits == 16)
         return high;
-    return _mm512_or_si512(_mm512_slli_epi64(high, 8),
-                           _mm512_cvtepu8_epi64(_mm_loadl_epi64((const void *)(low + k))));
+    return _mm512_or_si512(_mm512_slli_epi64(high, 8), _mm512_cvtepu8_epi64(_mm_loadl_epi64(
+                                                           (const void *)(unit + 2 * RUN_UNIT))));
 }
 static inline vector_t vector_rates(const int32_t *rate) {
     return _mm512_cvtepi32_epi64(_mm256_loadu_si256((const void *)rate));
@@ -35,6 +33,9 @@ static inline vector_t vector_listed_rates(const int32_t *rate, const uint16_t *
 }
 static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, vector_t rates) {
     return _mm512_add_epi64(sum, _mm512_mul_epi32(codes, rates));
+}
+static inline vector_t vector_add(vector_t a, vector_t b) {
+    return _mm512_add_epi64(a, b);
 }
 static inline int64_t vector_total(vector_t sum) {
     return _mm512_reduce_add_epi64(sum);
@@ -50,25 +51,21 @@ typedef struct {
 static inline vector_t vector_zero(void) {
     return (vector_t){{_mm256_setzero_si256(), _mm256_setzero_si256()}};
 }
-static inline __m256i vector_codes_4(const void *plane, const uint8_t *low, size_t k,
-                                     uint32_t bits) {
+static inline __m256i vector_codes_4(const unsigned char *unit, size_t k, uint32_t bits) {
     int32_t four;
     if (bits == 8) {
-        memcpy(&four, (const int8_t *)plane + k, sizeof four);
+        memcpy(&four, unit + k, sizeof four);
         return _mm256_cvtepi8_epi64(_mm_cvtsi32_si128(four));
     }
-    __m256i high =
-        _mm256_cvtepi16_epi64(_mm_loadl_epi64((const void *)((const int16_t *)plane + k)));
+    __m256i high = _mm256_cvtepi16_epi64(_mm_loadl_epi64((const void *)(unit + 2 * k)));
     if (bits == 16)
         return high;
-    memcpy(&four, low + k, sizeof four);
+    memcpy(&four, unit + 2 * RUN_UNIT + k, sizeof four);
     return _mm256_or_si256(_mm256_slli_epi64(high, 8),
                            _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)));
 }
-static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_t k,
-                                    uint32_t bits) {
-    return (vector_t){
-        {vector_codes_4(plane, low, k, bits), vector_codes_4(plane, low, k + 4, bits)}};
+static inline vector_t vector_codes(const unsigned char *unit, uint32_t bits) {
+    return (vector_t){{vector_codes_4(unit, 0, bits), vector_codes_4(unit, 4, bits)}};
 }
 static inline vector_t vector_rates(const int32_t *rate) {
     return (vector_t){{_mm256_cvtepi32_epi64(_mm_loadu_si128((const void *)rate)),
@@ -83,6 +80,11 @@ static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, vector_
     for (int h = 0; h < 2; h++)
         sum.half[h] = _mm256_add_epi64(sum.half[h], _mm256_mul_epi32(codes.half[h], rates.half[h]));
     return sum;
+}
+static inline vector_t vector_add(vector_t a, vector_t b) {
+    for (int h = 0; h < 2; h++)
+        a.half[h] = _mm256_add_epi64(a.half[h], b.half[h]);
+    return a;
 }
 static inline int64_t vector_total(vector_t sum) {
     int64_t lane[4];
@@ -99,11 +101,10 @@ typedef struct {
 static inline vector_t vector_zero(void) {
     return (vector_t){{0}};
 }
-static inline vector_t vector_codes(const void *plane, const uint8_t *low, size_t k,
-                                    uint32_t bits) {
+static inline vector_t vector_codes(const unsigned char *unit, uint32_t bits) {
     vector_t w;
-    for (size_t l = 0; l < RUN_UNIT; l++)
-        w.lane[l] = stored_code(plane, low, bits, k + l);
+    for (uint32_t l = 0; l < RUN_UNIT; l++)
+        w.lane[l] = unit_code(unit, bits, l);
     return w;
 }
 static inline vector_t vector_rates(const int32_t *rate) {
@@ -122,6 +123,11 @@ static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, vector_
     for (size_t l = 0; l < RUN_UNIT; l++)
         sum.lane[l] += codes.lane[l] * rates.lane[l];
     return sum;
+}
+static inline vector_t vector_add(vector_t a, vector_t b) {
+    for (size_t l = 0; l < RUN_UNIT; l++)
+        a.lane[l] += b.lane[l];
+    return a;
 }
 static inline int64_t vector_total(vector_t sum) {
     int64_t total = 0;

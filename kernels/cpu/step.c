@@ -85,7 +85,8 @@ static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t
     n = n < BLOCK_TARGETS ? n : BLOCK_TARGETS;
     int64_t sum[BLOCK_TARGETS];
     double input[BLOCK_TARGETS] = {0};
-    float synaptic[BLOCK_TARGETS], z[BLOCK_TARGETS] = {0};
+    float synaptic[BLOCK_TARGETS];
+    uint32_t word[BLOCK_TARGETS];
     for (uint32_t k = 0; k < net->pathways; k++) {
         const pathway_t *w = &net->pathway[k];
         if (w->target != population)
@@ -97,15 +98,10 @@ static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t
     }
     for (uint32_t t = 0; t < n; t++)
         synaptic[t] = (float)input[t];
-    if (p->noise != 0.0f) {
-        uint32_t word[BLOCK_TARGETS];
+    if (p->noise != 0.0f)
         state->simd->words(net->seed, stream_of_noise(population, step), first / 4,
                            BLOCK_TARGETS / 4, word);
-        const normal_node_t *table = normal_table();
-        for (uint32_t t = 0; t < n; t++)
-            z[t] = normal_from_bits(table, word[t]);
-    }
-    return state->simd->neurons(p, net->rate_bits, n, synaptic, z, state->h[population] + first,
+    return state->simd->neurons(p, net->rate_bits, n, synaptic, word, state->h[population] + first,
                                 state->rate[population] + first);
 }
 
