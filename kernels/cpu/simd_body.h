@@ -108,6 +108,7 @@ neurons_of(population_t p, int32_t gain_kind, uint32_t rate_bits, uint32_t n,
     uint32_t saturated = 0;
     if (p.noise != 0.0f) {
         const normal_node_t *table = normal_table();
+#pragma omp simd
         for (uint32_t k = 0; k < n; k++)
             z[k] = normal_from_bits(table, words[k]);
     }

@@ -23,7 +23,8 @@ status_t simd_choose(int simd, const simd_ops_t **ops) {
     __builtin_cpu_init();
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+                 __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                 __builtin_cpu_supports("avx512cd");
     if ((simd == SIMD_AVX2 && !avx2) || (simd == SIMD_AVX512 && !avx512))
         FAIL(STATUS_FAILED, "--simd %s: this processor lacks it; leave --simd out",
              simd == SIMD_AVX2 ? "avx2" : "avx512");
