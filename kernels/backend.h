@@ -9,6 +9,7 @@
 #include "kernels/dense.h"
 #include "kernels/network.h"
 #include "kernels/status.h"
+#include "kernels/yardstick.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,6 +67,7 @@ typedef struct {
      * is undefined. */
     status_t (*apply)(backend_state_t *state, uint32_t vectors, const double *x, double *y);
     const dense_solver_t *dense; /* NULL where its library is too old: the cpu's serves instead */
+    const yardsticks_t *yardsticks;
 } backend_t;
 
 extern const backend_t backend_cpu;

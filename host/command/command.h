@@ -50,6 +50,7 @@ status_t command_spectrum(const options_t *options);
 status_t command_analyze(const options_t *options);
 status_t command_export(const options_t *options);
 status_t command_describe(const options_t *options);
+status_t command_bench(const options_t *options);
 status_t command_selftest(const options_t *options);
 
 /* What most commands begin with: the config with its overrides, and the network planned from it. */

@@ -26,6 +26,9 @@ static const command_t commands[] = {
      command_export},
     {"describe", "", "every config key with type, unit, default, range and meaning", "m",
      command_describe},
+    {"bench", "CONFIG",
+     "time of a step, bandwidth reached, and a library's product on the same matrix", "i",
+     command_bench},
     {"selftest", "", "every backend and instruction set against the cpu's, bit for bit", "",
      command_selftest},
 };

@@ -99,6 +99,7 @@ status_t cpu_create(const network_t *net, const backend_options_t *options, back
 status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count);
 status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, double *y);
 extern const dense_solver_t cpu_dense;
+extern const yardsticks_t cpu_yardsticks;
 /* The population's image = the codes rate[ny][nx]. */
 void cpu_image_fill(backend_state_t *state, uint32_t population, const int32_t *rate);
 void cpu_rates_changed(backend_state_t *state, uint32_t population); /* from h */

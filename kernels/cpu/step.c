@@ -304,4 +304,5 @@ const backend_t backend_cpu = {
     .edges = cpu_edges,
     .apply = cpu_apply,
     .dense = &cpu_dense,
+    .yardsticks = &cpu_yardsticks,
 };

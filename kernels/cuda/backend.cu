@@ -193,6 +193,7 @@ static status_t saturated(backend_state_t *state, uint64_t *count) {
 }
 
 extern "C" const backend_t backend_cuda = {
-    "cuda",    available, memory_free, footprint, create,     destroy,    put_state,
-    get_state, get_rate,  cuda_step,   saturated, cuda_edges, cuda_apply, CUDA_DENSE,
+    "cuda",    available,  memory_free, footprint,  create,
+    destroy,   put_state,  get_state,   get_rate,   cuda_step,
+    saturated, cuda_edges, cuda_apply,  CUDA_DENSE, CUDA_YARDSTICKS,
 };
