@@ -83,6 +83,7 @@ typedef struct {
         double every_ms;
         unsigned fields;           /* FIELD_RATE | FIELD_POTENTIAL */
         double checkpoint_every_s; /* 0: never */
+        uint64_t checkpoint_steps; /* 0: never */
     } output;
     struct {
         int regime; /* regime_t; REGIME_UNDECIDED: nothing expected */
@@ -101,6 +102,10 @@ void config_destroy(config_t *config);
 /* The whole config with every key written out, as YAML that config_parse reads back to the same
  * struct (the caller frees it). */
 status_t config_resolved(const config_t *config, char **yaml);
+
+/* How many keys differ; lists them, "key (a's value, b's)". `fixed`: only those that a resume may
+ * not change. */
+size_t config_difference(const config_t *a, const config_t *b, bool fixed, char *keys, size_t size);
 
 /* Every key with type, unit, default, range and meaning; as a table for a terminal, or as Markdown
  * for the README (same rows), or as a JSON object {"keys": [...]}. */

@@ -97,15 +97,11 @@ static status_t check_connection(const config_t *config, const config_source_t *
 }
 
 status_t config_check(const config_t *config, const config_source_t *source) {
-    char where[WHERE_SIZE];
     for (uint32_t a = 0; a < config->populations; a++)
         TRY(check_population(config, source, a));
     TRY(check_times(config, source));
     for (uint32_t a = 0; a < config->populations; a++)
         for (uint32_t b = 0; b < config->populations; b++)
             TRY(check_connection(config, source, a, b));
-    if (config->output.checkpoint_every_s != 0)
-        status_warn("%s: output.checkpoint_every: this version writes no checkpoints",
-                    config_source_where(source, "output.checkpoint_every", where));
     return STATUS_OK;
 }

@@ -42,6 +42,7 @@ typedef struct {
         unsigned values;
         size_t offset;
     } only_if;
+    bool may_change; /* on a resume */
     const char *meaning;
 } param_t;
 

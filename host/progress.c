@@ -10,21 +10,21 @@ double clock_s(void) {
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-progress_t progress_start(const char *what, bool quiet) {
+progress_t progress_start(const char *what, bool quiet, double from) {
     double now = clock_s();
-    return (progress_t){what, quiet, isatty(STDERR_FILENO) == 1, now, now};
+    return (progress_t){what, quiet, isatty(STDERR_FILENO) == 1, now, now, from};
 }
 
 void progress_show(progress_t *p, double done, double total, const char *unit) {
     enum { WIDTH = 30 };
     double now = clock_s(), elapsed = now - p->started_s;
-    if (p->quiet || now - p->shown_s < (p->terminal ? 0.1 : 30.0) || done <= 0.0)
+    if (p->quiet || now - p->shown_s < (p->terminal ? 0.1 : 30.0) || done <= p->from)
         return;
     p->shown_s = now;
-    double left = elapsed * (total - done) / done;
+    double rate = (done - p->from) / elapsed, left = (total - done) / rate;
     if (!p->terminal) {
         fprintf(stderr, "%s: %.0f of %.0f %s, %.1f %s/s, %.0f s left\n", p->what, done, total, unit,
-                done / elapsed, unit, left);
+                rate, unit, left);
         return;
     }
     char bar[WIDTH + 1];
@@ -33,7 +33,7 @@ void progress_show(progress_t *p, double done, double total, const char *unit) {
         bar[k] = k < filled ? '#' : '.';
     bar[WIDTH] = 0;
     fprintf(stderr, "\r%s [%s] %3.0f %%  %.0f of %.0f %s  %.1f %s/s  %.0f s left \033[K", p->what,
-            bar, 100.0 * done / total, done, total, unit, done / elapsed, unit, left);
+            bar, 100.0 * done / total, done, total, unit, rate, unit, left);
 }
 
 void progress_end(progress_t *p) {

@@ -12,39 +12,117 @@ static void ask_to_stop(int signal_number) {
     stop_asked = 1;
 }
 
-static status_t put_frame(const config_t *config, const network_t *net, const backend_t *backend,
-                          backend_state_t *state, snapshot_writer_t *writer, size_t index,
-                          float *frame) {
-    for (uint32_t a = 0; a < net->populations; a++) {
-        if (config->output.fields & FIELD_RATE) {
-            TRY(backend->get_rate(state, a, frame));
-            TRY(snapshot_put(writer, index, a, FIELD_RATE, frame));
+/* What the stepping needs. */
+typedef struct {
+    const config_t *config;
+    const network_t *net;
+    const backend_t *backend;
+    backend_state_t *state;
+    snapshot_writer_t *writer;
+    float *frame;
+    simulation_t *result;
+} stepping_t;
+
+static status_t put_frame(const stepping_t *s, size_t index) {
+    for (uint32_t a = 0; a < s->net->populations; a++) {
+        if (s->config->output.fields & FIELD_RATE) {
+            TRY(s->backend->get_rate(s->state, a, s->frame));
+            TRY(snapshot_put(s->writer, index, a, FIELD_RATE, s->frame));
         }
-        if (config->output.fields & FIELD_POTENTIAL) {
-            TRY(backend->get_state(state, a, frame));
-            TRY(snapshot_put(writer, index, a, FIELD_POTENTIAL, frame));
+        if (s->config->output.fields & FIELD_POTENTIAL) {
+            TRY(s->backend->get_state(s->state, a, s->frame));
+            TRY(snapshot_put(s->writer, index, a, FIELD_POTENTIAL, s->frame));
         }
     }
     return STATUS_OK;
 }
 
-static status_t steps(const config_t *config, const network_t *net, const backend_t *backend,
-                      backend_state_t *state, snapshot_writer_t *writer, bool quiet, float *frame,
-                      simulation_t *result) {
-    uint64_t total = config_steps(config), per_frame = config_steps_per_frame(config);
-    progress_t progress = progress_start("simulate", quiet);
-    status_t status = put_frame(config, net, backend, state, writer, 0, frame);
-    while (status == STATUS_OK && result->steps < total && !stop_asked) {
-        uint64_t left = total - result->steps;
-        uint32_t count = (uint32_t)(left < per_frame ? left : per_frame);
-        status = backend->step(state, result->steps, count);
-        result->steps += count;
-        if (status == STATUS_OK && result->steps % per_frame == 0)
-            status =
-                put_frame(config, net, backend, state, writer, result->steps / per_frame, frame);
-        progress_show(&progress, (double)result->steps * config->simulation.dt_ms,
-                      config->simulation.duration_ms, "ms");
+status_t simulate_position(const network_t *net, const backend_t *backend, backend_state_t *state,
+                           const simulation_t *result, position_t *position) {
+    *position =
+        (position_t){.step = result->steps, .neurons = neurons_before(net, net->populations)};
+    position->h = malloc(position->neurons * sizeof *position->h);
+    if (!position->h)
+        FAIL(STATUS_FAILED, "no memory for a checkpoint");
+    status_t status = backend_state_hash(backend, state, net, &position->state_hash);
+    for (uint32_t a = 0; status == STATUS_OK && a < net->populations; a++)
+        status = backend->get_state(state, a, position->h + neurons_before(net, a));
+    if (status == STATUS_OK)
+        status = backend->saturated(state, &position->saturated);
+    position->saturated += result->before;
+    if (status != STATUS_OK) {
+        free(position->h);
+        position->h = NULL;
     }
+    return status;
+}
+
+status_t simulate_go_to(const network_t *net, const backend_t *backend, backend_state_t *state,
+                        const position_t *position, simulation_t *result) {
+    uint64_t hash;
+    if (position->neurons != neurons_before(net, net->populations))
+        FAIL(STATUS_FAILED, "the checkpoint holds %llu neurons, the network has %zu",
+             (unsigned long long)position->neurons, neurons_before(net, net->populations));
+    for (uint32_t a = 0; a < net->populations; a++)
+        TRY(backend->put_state(state, a, position->h + neurons_before(net, a)));
+    TRY(backend_state_hash(backend, state, net, &hash));
+    if (hash != position->state_hash)
+        FAIL(STATUS_FAILED,
+             "the checkpoint's state hash is %016llx, that of its potentials %016llx",
+             (unsigned long long)position->state_hash, (unsigned long long)hash);
+    *result = (simulation_t){
+        .first_step = position->step, .steps = position->step, .before = position->saturated};
+    return STATUS_OK;
+}
+
+static status_t checkpoint(const stepping_t *s) {
+    position_t position;
+    TRY(simulate_position(s->net, s->backend, s->state, s->result, &position));
+    return snapshot_checkpoint(s->writer, &position);
+}
+
+/* Steps until the next thing is due: a frame, a checkpoint, a look at clock and signals. */
+static uint32_t steps_ahead(const config_t *config, uint64_t done, uint64_t look_every) {
+    uint64_t total = config_steps(config), per_frame = config_steps_per_frame(config);
+    uint64_t left = per_frame - done % per_frame, by_steps = config->output.checkpoint_steps;
+    if (by_steps && by_steps - done % by_steps < left)
+        left = by_steps - done % by_steps;
+    left = left < total - done ? left : total - done;
+    return (uint32_t)(left < look_every ? left : look_every);
+}
+
+static status_t steps(const stepping_t *s, bool quiet) {
+    enum { LOOK_MOST = 1 << 20 };
+    const double look_s = 0.2, every_s = s->config->output.checkpoint_every_s;
+    simulation_t *result = s->result;
+    uint64_t total = config_steps(s->config), by_steps = s->config->output.checkpoint_steps;
+    uint64_t look_every = 1;
+    progress_t progress =
+        progress_start("simulate", quiet, (double)result->steps * s->config->simulation.dt_ms);
+    double kept_s = progress.started_s, now = kept_s;
+    status_t status = result->steps == 0 ? put_frame(s, 0) : STATUS_OK;
+    while (status == STATUS_OK && result->steps < total && !stop_asked) {
+        uint32_t count = steps_ahead(s->config, result->steps, look_every);
+        status = s->backend->step(s->state, result->steps, count);
+        result->steps += count;
+        size_t frame = snapshot_frame_due(s->writer, result->steps);
+        if (status == STATUS_OK && frame != SIZE_MAX)
+            status = put_frame(s, frame);
+        double before = now;
+        now = clock_s();
+        if (count == look_every && now - before < 0.5 * look_s && look_every < LOOK_MOST)
+            look_every *= 2;
+        bool due = (every_s > 0.0 && now - kept_s >= every_s) ||
+                   (by_steps && result->steps % by_steps == 0);
+        if (status == STATUS_OK && due && result->steps < total) {
+            status = checkpoint(s);
+            kept_s = now;
+        }
+        progress_show(&progress, (double)result->steps * s->config->simulation.dt_ms,
+                      s->config->simulation.duration_ms, "ms");
+    }
+    if (status == STATUS_OK)
+        status = checkpoint(s);
     progress_end(&progress);
     result->seconds = clock_s() - progress.started_s;
     result->stopped = stop_asked && result->steps < total;
@@ -54,27 +132,28 @@ static status_t steps(const config_t *config, const network_t *net, const backen
 status_t simulate(const config_t *config, const network_t *net, const backend_t *backend,
                   backend_state_t *state, snapshot_writer_t *writer, bool quiet,
                   simulation_t *result) {
-    *result = (simulation_t){0};
-    uint64_t neurons = 0, largest = 0, saturated = 0;
+    static const int signals[] = {SIGINT, SIGTERM, SIGUSR1}; /* SIGUSR1: Slurm's warning */
+    enum { SIGNALS = sizeof signals / sizeof signals[0] };
+    uint64_t largest = 0, saturated = 0;
     for (uint32_t a = 0; a < net->populations; a++) {
         uint64_t n = population_size(&net->population[a]);
-        neurons += n;
         largest = n > largest ? n : largest;
     }
-    float *frame = malloc(largest * sizeof *frame);
-    if (!frame)
+    stepping_t stepping = {config, net, backend, state, writer, malloc(largest * sizeof(float)),
+                           result};
+    if (!stepping.frame)
         FAIL(STATUS_FAILED, "no memory for a frame of %llu neurons", (unsigned long long)largest);
-    struct sigaction action = {.sa_handler = ask_to_stop}, old_int, old_term;
+    struct sigaction action = {.sa_handler = ask_to_stop}, old[SIGNALS];
     stop_asked = 0;
-    sigaction(SIGINT, &action, &old_int);
-    sigaction(SIGTERM, &action, &old_term);
-    status_t status = steps(config, net, backend, state, writer, quiet, frame, result);
-    sigaction(SIGINT, &old_int, NULL);
-    sigaction(SIGTERM, &old_term, NULL);
-    free(frame);
+    for (int k = 0; k < SIGNALS; k++)
+        sigaction(signals[k], &action, &old[k]);
+    status_t status = steps(&stepping, quiet);
+    for (int k = 0; k < SIGNALS; k++)
+        sigaction(signals[k], &old[k], NULL);
+    free(stepping.frame);
     TRY(status);
     TRY(backend->saturated(state, &saturated));
-    result->saturated =
-        result->steps ? (double)saturated / ((double)neurons * (double)result->steps) : 0.0;
+    double all = (double)neurons_before(net, net->populations) * (double)result->steps;
+    result->saturated = all > 0.0 ? (double)(saturated + result->before) / all : 0.0;
     return STATUS_OK;
 }

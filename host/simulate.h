@@ -1,4 +1,4 @@
-/* A run: initial state, steps, frames. */
+/* A run: initial state, steps, frames, checkpoints. */
 #ifndef BRISC_SIMULATE_H
 #define BRISC_SIMULATE_H
 
@@ -8,10 +8,11 @@
 #include "kernels/backend.h"
 
 typedef struct {
-    uint64_t steps;
+    uint64_t first_step, steps; /* this process began after the one, and came to the other */
     double seconds;
-    bool stopped;     /* by SIGINT or SIGTERM */
-    double saturated; /* share of neuron-steps whose rate saturated */
+    bool stopped;     /* by SIGINT, SIGTERM or SIGUSR1 */
+    uint64_t before;  /* neuron-steps that saturated before first_step */
+    double saturated; /* share of all neuron-steps whose rate saturated */
 } simulation_t;
 
 /* Draws or reads h(0) of every population and gives it to the backend. A draw is a function of
@@ -21,7 +22,15 @@ status_t initial_check(const config_t *config,
 status_t initial_state(const config_t *config, const network_t *net, const backend_t *backend,
                        backend_state_t *state);
 
-/* Runs from the state at hand to the end, or until a signal; frame 0 is the initial state. */
+/* Where the run stands after result->steps; the caller frees position->h, or gives it away. */
+status_t simulate_position(const network_t *net, const backend_t *backend, backend_state_t *state,
+                           const simulation_t *result, position_t *position);
+/* Gives the backend a position's state. STATUS_FAILED where it is not that network's. */
+status_t simulate_go_to(const network_t *net, const backend_t *backend, backend_state_t *state,
+                        const position_t *position, simulation_t *result);
+
+/* Runs from the state at hand and result->first_step to the end, or until a signal; a checkpoint is
+ * the last thing it queues. From step 0, frame 0 is the initial state. */
 status_t simulate(const config_t *config, const network_t *net, const backend_t *backend,
                   backend_state_t *state, snapshot_writer_t *writer, bool quiet,
                   simulation_t *result);

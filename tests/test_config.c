@@ -53,7 +53,7 @@ static void test_defaults(void **state) {
     assert_true(c.simulation.dt_ms == 0.2 && c.simulation.duration_ms == 2000);
     assert_true(c.simulation.onset_ms == 500 && c.simulation.seed == 1);
     assert_true(c.output.every_ms == 2 && c.output.fields == FIELD_RATE);
-    assert_true(c.output.checkpoint_every_s == 0);
+    assert_true(c.output.checkpoint_every_s == 60 && c.output.checkpoint_steps == 0);
     assert_int_equal(c.expect.regime, REGIME_UNDECIDED);
     config_destroy(&c);
 }

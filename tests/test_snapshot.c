@@ -50,6 +50,20 @@ static float value(size_t frame, uint32_t population, size_t site) {
     return (float)(frame * 1000 + population) + (float)site * 1e-3f;
 }
 
+/* Created and started, without a checkpoint unless the config asks for one. */
+static status_t create(const char *name, int force, const config_t *config,
+                       snapshot_writer_t **writer) {
+    kept_frames_t none = {0};
+    position_t start = {0};
+    TRY(snapshot_create(name, force, config, &facts, &none, writer));
+    status_t status = snapshot_start(*writer, &start);
+    if (status != STATUS_OK) {
+        snapshot_close(*writer);
+        *writer = NULL;
+    }
+    return status;
+}
+
 static status_t put_frame(snapshot_writer_t *writer, const config_t *config, size_t frame) {
     for (unsigned field = FIELD_RATE; field <= FIELD_POTENTIAL; field <<= 1) {
         for (uint32_t a = 0; a < config->populations && (config->output.fields & field); a++) {
@@ -94,10 +108,11 @@ static void test_run(void **state) {
     snapshot_writer_t *writer;
     int64_t complete = -1;
     char *text;
-    assert_int_equal(snapshot_create(path, 0, &config, &facts, &writer), STATUS_OK);
+    assert_int_equal(create(path, 0, &config, &writer), STATUS_OK);
     for (size_t t = 0; t < FRAMES; t++)
         assert_int_equal(put_frame(writer, &config, t), STATUS_OK);
     assert_int_equal(snapshot_finish(writer), STATUS_OK);
+    assert_int_equal(snapshot_complete(writer), STATUS_OK);
     h5_file_t *file = snapshot_file(writer);
     assert_int_equal(h5_read_attribute_int(file, "/", "complete", &complete), STATUS_OK);
     assert_int_equal(complete, 1);
@@ -119,7 +134,7 @@ static void test_early_stop(void **state) {
     h5_file_t *file;
     int64_t complete = -1;
     float last[NX_E * NY_E];
-    assert_int_equal(snapshot_create(path, 0, &config, &facts, &writer), STATUS_OK);
+    assert_int_equal(create(path, 0, &config, &writer), STATUS_OK);
     for (size_t t = 0; t < 15; t++)
         assert_int_equal(put_frame(writer, &config, t), STATUS_OK);
     assert_int_equal(snapshot_put(writer, 15, 0, FIELD_RATE, last), STATUS_OK); /* half a frame */
@@ -186,7 +201,7 @@ static void in_child(void (*body)(int ready)) {
 static void stream_until_killed(int ready) {
     config_t config = two_populations();
     snapshot_writer_t *writer;
-    CHECK(snapshot_create(path, 0, &config, &facts, &writer) == STATUS_OK);
+    CHECK(create(path, 0, &config, &writer) == STATUS_OK);
     for (size_t t = 0; t < 12; t++)
         CHECK(put_frame(writer, &config, t) == STATUS_OK);
     CHECK(write(ready, "r", 1) == 1);
@@ -216,11 +231,11 @@ static void create_on_full_disk(int ready) {
     config_t config = two_populations();
     snapshot_writer_t *writer;
     limit_file_size(50000);
-    CHECK(snapshot_create(path, 1, &config, &facts, &writer) == STATUS_FAILED);
+    CHECK(create(path, 1, &config, &writer) == STATUS_FAILED);
     CHECK(strstr(status_message(), path) != NULL && strstr(status_message(), "0.063 MB"));
     CHECK(strstr(status_message(), strerror(EFBIG)) && strstr(status_message(), "output.every"));
     CHECK(writer == NULL);
-    CHECK(snapshot_create(path, 1, &config, &facts, &writer) == STATUS_FAILED); /* still sound */
+    CHECK(create(path, 1, &config, &writer) == STATUS_FAILED); /* still sound */
     exit(0); /* HDF5 must not crash at exit either */
 }
 
@@ -249,13 +264,15 @@ static void stream_on_full_disk(int ready) {
     config.population[0].lattice[0] = 100;
     config.population[0].lattice[1] = 100;
     snapshot_writer_t *writer;
-    CHECK(snapshot_create(path, 0, &config, &facts, &writer) == STATUS_OK);
+    CHECK(create(path, 0, &config, &writer) == STATUS_OK);
     limit_file_size(500000);
     status_t status = STATUS_OK;
     for (size_t t = 0; t < FRAMES && status == STATUS_OK; t++) {
         status = put_frame(writer, &config, t);
         usleep(5000);
     }
+    if (status == STATUS_OK) /* all queued before the writer gave up */
+        status = snapshot_finish(writer);
     CHECK(status == STATUS_FAILED);
     CHECK(strstr(status_message(), "rate_") && strstr(status_message(), strerror(EFBIG)));
     CHECK(snapshot_finish(writer) == STATUS_FAILED);
@@ -303,10 +320,11 @@ static void finish_on_full_disk(int ready) {
     config_t config = two_populations();
     snapshot_writer_t *writer;
     struct stat now;
-    CHECK(snapshot_create(path, 0, &config, &facts, &writer) == STATUS_OK);
+    CHECK(create(path, 0, &config, &writer) == STATUS_OK);
     for (size_t t = 0; t < FRAMES; t++)
         CHECK(put_frame(writer, &config, t) == STATUS_OK);
     CHECK(snapshot_finish(writer) == STATUS_OK);
+    CHECK(snapshot_complete(writer) == STATUS_OK);
     CHECK(stat(path, &now) == 0);
     limit_file_size((size_t)now.st_size + 100);
     CHECK(write_results(snapshot_file(writer), 2) == STATUS_FAILED);
@@ -416,7 +434,7 @@ static int sample_file(const char *name, bool killed) {
     config_t config = two_populations();
     config.output.fields = FIELD_RATE | FIELD_POTENTIAL;
     snapshot_writer_t *writer;
-    status_t status = snapshot_create(name, 1, &config, &facts, &writer);
+    status_t status = create(name, 1, &config, &writer);
     for (size_t t = 0; status == STATUS_OK && t < FRAMES - 1; t++)
         status = put_frame(writer, &config, t);
     if (killed) {

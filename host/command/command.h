@@ -20,6 +20,7 @@ typedef struct {
     const char **set; /* --set, in order */
     size_t n_set;
     double onset_ms; /* --onset; negative: as the file says */
+    double until_ms; /* --until; negative: not given */
     double at_ms;    /* --at; negative: not given */
     int threads, simd;
     int leading, vectors, by; /* --leading, 0: not given; --vectors; --by, leading_t */
@@ -44,6 +45,7 @@ void options_destroy(options_t *options);
 status_t command_predict(const options_t *options);
 status_t command_plan(const options_t *options);
 status_t command_run(const options_t *options);
+status_t command_resume(const options_t *options);
 status_t command_spectrum(const options_t *options);
 status_t command_analyze(const options_t *options);
 status_t command_export(const options_t *options);

@@ -15,6 +15,8 @@ static const command_t commands[] = {
      command_plan},
     {"run", "CONFIG [-o FILE.h5]",
      "build, simulate, store, name the regime, compare with prediction", "ofi", command_run},
+    {"resume", "FILE.h5", "go on from a run's last checkpoint, to the same bits", "ui",
+     command_resume},
     {"spectrum", "CONFIG|FILE [-o FILE.h5]",
      "measured eigenvalues, outliers matched to predicted modes, the bulk", "ofiFLBVwaeS",
      command_spectrum},
@@ -36,6 +38,7 @@ static const struct {
 } rows[] = {
     {{"output", required_argument, NULL, 'o'}, "FILE", "where the result goes", false},
     {{"force", no_argument, NULL, 'f'}, NULL, "replace the output file if it is there", false},
+    {{"until", required_argument, NULL, 'u'}, "MS", "extend the run to this time", false},
     {{"variable", required_argument, NULL, 'v'}, "NAME", "which (time, y, x) variable", false},
     {{"onset", required_argument, NULL, 'n'}, "MS", "leave out what comes before", false},
     {{"format", required_argument, NULL, 'm'}, "NAME", NULL, false},
@@ -178,6 +181,8 @@ static status_t parse_one(int letter, const char *value, options_t *options, boo
         return STATUS_OK;
     case 'n':
         return parse_ms("onset", value, &options->onset_ms);
+    case 'u':
+        return parse_ms("until", value, &options->until_ms);
     case 'a':
         return parse_ms("at", value, &options->at_ms);
     case 'F':
@@ -236,7 +241,7 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
                        bool *only_help) {
     memset(options, 0, sizeof *options);
     options->backend = "auto";
-    options->onset_ms = options->at_ms = -1.0;
+    options->onset_ms = options->at_ms = options->until_ms = -1.0;
     options->vectors = 6;
     options->set = calloc((size_t)argc, sizeof *options->set);
     options->command_line = join(argc, argv);

@@ -68,7 +68,7 @@ static hid_t access_properties(void) {
     return properties;
 }
 
-static int descriptor(const h5_file_t *file) {
+int h5_descriptor(const h5_file_t *file) {
     int *fd = NULL;
     return H5Fget_vfd_handle(file->id, H5P_DEFAULT, (void **)&fd) < 0 ? -1 : *fd;
 }
@@ -76,7 +76,18 @@ static int descriptor(const h5_file_t *file) {
 /* HDF5 locks a file that it writes against readers too; ours are complete on disk, so readers may
  * come, and only a second writer is kept out. Filesystems without locks are left as they are. */
 static void admit_readers(const h5_file_t *file) {
-    (void)flock(descriptor(file), LOCK_SH);
+    (void)flock(h5_descriptor(file), LOCK_SH);
+}
+
+status_t h5_in_place(const h5_file_t *file) {
+    struct stat ours, named;
+    if (fstat(h5_descriptor(file), &ours) == 0 && stat(file->path, &named) == 0 &&
+        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
+        return STATUS_OK;
+    FAIL(STATUS_FAILED,
+         "%s: was removed or replaced while it was being written, so what was written is lost; "
+         "leave the file and its folder in place, and run again",
+         file->path);
 }
 
 static void file_free(h5_file_t *file) {
@@ -172,7 +183,7 @@ status_t h5_open(const char *path, int writable, h5_file_t **result) {
 status_t h5_reserve(h5_file_t *file, size_t bytes, const char *object) {
     hsize_t end = 0;
     struct stat now;
-    int fd = descriptor(file);
+    int fd = h5_descriptor(file);
     if (fd < 0 || H5Fget_filesize(file->id, &end) < 0 || fstat(fd, &now) != 0)
         H5_FAIL(file, "find the space for", object);
     off_t needed = (off_t)(end + bytes + METADATA_BYTES);
@@ -193,7 +204,7 @@ status_t h5_flush(h5_file_t *file) {
     hsize_t end = 0;
     if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0 || H5Fget_filesize(file->id, &end) < 0)
         H5_FAIL(file, "complete", "the file");
-    if (ftruncate(descriptor(file), (off_t)end) != 0) /* what h5_reserve took too much */
+    if (ftruncate(h5_descriptor(file), (off_t)end) != 0) /* what h5_reserve took too much */
         FAIL(STATUS_FAILED, "%s: cannot be cut to its size: %s", file->path, strerror(errno));
     return STATUS_OK;
 }

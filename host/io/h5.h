@@ -22,6 +22,11 @@ status_t h5_flush(h5_file_t *file);
 status_t h5_close(h5_file_t *file); /* flushes; frees even where it fails; NULL is fine */
 const char *h5_path(const h5_file_t *file);
 hid_t h5_id(const h5_file_t *file);
+int h5_descriptor(const h5_file_t *file); /* -1 where there is none */
+/* STATUS_FAILED where another file, or none, has its name by now. */
+status_t h5_in_place(const h5_file_t *file);
+/* Where the values of a contiguous variable lie in the file. */
+status_t h5_offset(h5_file_t *file, const char *path, uint64_t *offset);
 
 /* Takes `bytes` of disk space (and a little for metadata) at the file's end, or fails before HDF5
  * has changed anything: HDF5 1.10 cannot close a file that it could not extend, and leaves it
@@ -32,6 +37,9 @@ status_t h5_reserve(h5_file_t *file, size_t bytes, const char *object);
  * UTF-8 of variable length, which every reader gives as text. Reading one fails where it is
  * missing or of another kind. The text read is the caller's to free. */
 status_t h5_attribute_text(h5_file_t *file, const char *object, const char *name, const char *text);
+/* Text of a fixed size: a later one is written in its place, without new space in the file. */
+status_t h5_attribute_short_text(h5_file_t *file, const char *object, const char *name,
+                                 const char *text);
 status_t h5_attribute_double(h5_file_t *file, const char *object, const char *name, double value);
 status_t h5_attribute_int(h5_file_t *file, const char *object, const char *name, int64_t value);
 status_t h5_attribute_uint(h5_file_t *file, const char *object, const char *name, uint64_t value);

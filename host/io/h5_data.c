@@ -10,34 +10,40 @@
 
 /* ---- attributes ---- */
 
-/* Replaces the attribute, `type` in memory, `stored` in the file; a number of the same type in
+/* Replaces the attribute, `type` in memory, `stored` in the file; a value of the same fixed type in
  * place, without new space in the file. */
 static status_t attribute_write(h5_file_t *file, const char *object, const char *name, hid_t stored,
                                 hid_t type, size_t bytes, const void *value) {
-    hid_t id = h5_id(file), attribute = H5I_INVALID_HID;
-    bool present = H5Aexists_by_name(id, object, name, H5P_DEFAULT) > 0, in_place = false;
+    /* By its object: 1.10 cannot write an attribute that was opened by its object's name. */
+    hid_t place = H5Oopen(h5_id(file), object, H5P_DEFAULT), attribute = H5I_INVALID_HID;
+    bool present = place >= 0 && H5Aexists(place, name) > 0, in_place = false;
+    status_t status = STATUS_OK;
     if (present) {
-        attribute = H5Aopen_by_name(id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+        attribute = H5Aopen(place, name, H5P_DEFAULT);
         hid_t before = H5Aget_type(attribute);
-        in_place = H5Tequal(before, stored) > 0 && H5Tget_class(stored) != H5T_STRING;
+        in_place = H5Tequal(before, stored) > 0 && H5Tis_variable_str(stored) <= 0;
         H5Tclose(before);
     }
-    if (!in_place) {
-        TRY(h5_reserve(file, bytes, name));
+    if (!in_place)
+        status = h5_reserve(file, bytes, name);
+    if (!in_place && status == STATUS_OK) {
         if (present) {
             H5Aclose(attribute);
-            H5Adelete_by_name(id, object, name, H5P_DEFAULT);
+            H5Adelete(place, name);
         }
         hid_t space = H5Screate(H5S_SCALAR);
-        attribute = H5Acreate_by_name(id, object, name, stored, space, H5P_DEFAULT, H5P_DEFAULT,
-                                      H5P_DEFAULT);
+        attribute = H5Acreate2(place, name, stored, space, H5P_DEFAULT, H5P_DEFAULT);
         H5Sclose(space);
     }
-    herr_t written = attribute < 0 ? -1 : H5Awrite(attribute, type, value);
-    if (written < 0)
-        H5_FAIL(file, "write attribute", name);
-    H5Aclose(attribute);
-    return STATUS_OK;
+    if (status == STATUS_OK && (attribute < 0 || H5Awrite(attribute, type, value) < 0))
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                             "%s: cannot write attribute %s of %s: %s", h5_path(file), name, object,
+                             h5_reason());
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    if (place >= 0)
+        H5Oclose(place);
+    return status;
 }
 
 status_t h5_attribute_text(h5_file_t *file, const char *object, const char *name,
@@ -46,6 +52,19 @@ status_t h5_attribute_text(h5_file_t *file, const char *object, const char *name
     H5Tset_size(type, H5T_VARIABLE);
     H5Tset_cset(type, H5T_CSET_UTF8);
     status_t status = attribute_write(file, object, name, type, type, strlen(text), &text);
+    H5Tclose(type);
+    return status;
+}
+
+status_t h5_attribute_short_text(h5_file_t *file, const char *object, const char *name,
+                                 const char *text) {
+    enum { SIZE = 256 };
+    char padded[SIZE] = {0};
+    snprintf(padded, sizeof padded, "%s", text);
+    hid_t type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, SIZE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    status_t status = attribute_write(file, object, name, type, type, SIZE, padded);
     H5Tclose(type);
     return status;
 }
@@ -241,6 +260,17 @@ status_t h5_variable(h5_file_t *file, const char *path, hid_t type, int rank,
     status_t status = attach(file, path, dataset, rank, coordinates);
     H5Dclose(dataset);
     return status;
+}
+
+status_t h5_offset(h5_file_t *file, const char *path, uint64_t *offset) {
+    hid_t dataset = H5Dopen2(h5_id(file), path, H5P_DEFAULT);
+    haddr_t address = dataset < 0 ? HADDR_UNDEF : H5Dget_offset(dataset);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    if (address == HADDR_UNDEF)
+        H5_FAIL(file, "find the place of", path);
+    *offset = address;
+    return STATUS_OK;
 }
 
 /* ---- values ---- */

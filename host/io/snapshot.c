@@ -1,125 +1,81 @@
-#include "host/io/snapshot.h"
-
-#include <pthread.h>
+#define _GNU_SOURCE /* strdup */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "host/io/snapshot_internal.h"
 #include "host/io/xdmf.h"
+#include "host/progress.h"
 
 /* The queue holds about this much, at least QUEUE_MIN and at most QUEUE_MAX frames. */
 static const size_t queue_bytes = (size_t)64 << 20;
-enum { QUEUE_MIN = 4, QUEUE_MAX = 1024, PATH_SIZE = 64, TEXT_SIZE = 128 };
-
-static const struct {
-    unsigned field;
-    const char *prefix, *long_name;
-} fields[] = {
-    {FIELD_RATE, "rate", "firing rate of population"},
-    {FIELD_POTENTIAL, "potential", "potential h of population"},
-};
-enum { FIELDS = sizeof fields / sizeof fields[0] };
-
-typedef struct {
-    size_t index;
-    uint32_t population;
-    unsigned field;
-    float *frame;
-} slot_t;
-
-struct snapshot_writer {
-    h5_file_t *file;
-    const config_t *config;
-    size_t frames, variables; /* of the file; a frame has `variables` arrays */
-    pthread_t thread;
-    bool running;
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t changed;
-    slot_t *slots;
-    size_t n_slots, head, count;
-    bool finishing;
-    status_t status; /* the writer's first failure */
-    char message[1024];
-    /* The writer thread's own until it is joined. */
-    size_t arrays_written;
-};
-
-static void variable_name(char name[PATH_SIZE], const config_t *config, uint32_t population,
-                          unsigned field) {
-    for (int f = 0; f < FIELDS; f++)
-        if (fields[f].field == field)
-            snprintf(name, PATH_SIZE, "%s_%s", fields[f].prefix,
-                     config->population[population].name);
-}
-
-static size_t population_sites(const config_t *config, uint32_t population) {
-    const uint32_t *lattice = config->population[population].lattice;
-    return (size_t)lattice[0] * lattice[1];
-}
-
-/* ---- creation ---- */
-
-static status_t put_time(h5_file_t *file, size_t frames, double every_ms) {
-    double *times = malloc(frames * sizeof *times);
-    if (times == NULL)
-        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
-    for (size_t i = 0; i < frames; i++)
-        times[i] = (double)i * every_ms;
-    status_t status = h5_coordinate(file, "time", frames, times, "ms", "time from the start");
-    free(times);
-    return status;
-}
-
-static status_t put_variables(h5_file_t *file, const config_t *config) {
-    for (int f = 0; f < FIELDS; f++) {
-        if (!(config->output.fields & fields[f].field))
-            continue;
-        for (uint32_t a = 0; a < config->populations; a++) {
-            const char *population = config->population[a].name;
-            char path[PATH_SIZE], y[PATH_SIZE], x[PATH_SIZE], long_name[TEXT_SIZE];
-            variable_name(path, config, a, fields[f].field);
-            snprintf(y, sizeof y, "y_%s", population);
-            snprintf(x, sizeof x, "x_%s", population);
-            snprintf(long_name, sizeof long_name, "%s %s", fields[f].long_name, population);
-            const char *coordinates[3] = {"time", y, x};
-            TRY(h5_variable(file, path, H5T_NATIVE_FLOAT, 3, coordinates, NULL, "1", long_name));
-        }
-    }
-    return STATUS_OK;
-}
-
-static status_t put_layout(h5_file_t *file, const config_t *config, const run_facts_t *facts) {
-    size_t frames = config_frames(config), bytes = 0;
-    for (int f = 0; f < FIELDS; f++)
-        for (uint32_t a = 0; a < config->populations; a++)
-            if (config->output.fields & fields[f].field)
-                bytes += frames * population_sites(config, a) * sizeof(float);
-    TRY(h5_reserve(file, bytes, "the run"));
-    TRY(root_attributes(file, config, facts, "Simulated activity of a spatial network"));
-    TRY(h5_attribute_double(file, "/", "onset_ms", config->simulation.onset_ms));
-    TRY(h5_attribute_double(file, "/", "frame_ms", config->output.every_ms));
-    TRY(h5_attribute_int(file, "/", "complete", 0));
-    TRY(put_time(file, frames, config->output.every_ms));
-    TRY(root_axes(file, config));
-    TRY(h5_variable(file, "frames_written", H5T_NATIVE_INT64, 0, NULL, NULL, "1",
-                    "number of complete frames"));
-    TRY(put_variables(file, config));
-    TRY(h5_commit(file));
-    return xdmf_write(file);
-}
+enum { QUEUE_MIN = 4, QUEUE_MAX = 1024 };
+/* A frame that cannot be written is tried again, so many times, after so many microseconds. */
+enum { TRIES = 4, PAUSE_US = 500000 };
 
 /* ---- the writer thread ---- */
 
-static status_t write_slot(snapshot_writer_t *writer, const slot_t *slot) {
-    char path[PATH_SIZE];
-    variable_name(path, writer->config, slot->population, slot->field);
+static status_t write_frame(snapshot_writer_t *writer, const slot_t *slot) {
+    char path[VARIABLE_NAME];
+    snapshot_variable(path, writer->config, slot->population, slot->field);
     TRY(h5_write_frame(writer->file, path, slot->index, slot->frame));
-    writer->arrays_written++;
-    if (writer->arrays_written % writer->variables != 0)
+    if ((writer->arrays_written + 1) % writer->variables != 0)
         return STATUS_OK;
     int64_t frames = (int64_t)slot->index + 1;
     return h5_write(writer->file, "frames_written", H5T_NATIVE_INT64, &frames);
+}
+
+/* Stores `position`, which becomes the last one; the frames before it are on disk first. */
+static status_t store(snapshot_writer_t *writer, const position_t *position) {
+    free(writer->last.position.h);
+    writer->last.position = *position;
+    writer->last.position.frames = writer->arrays_written / writer->variables;
+    writer->last.position.frames_hash = writer->frames_hash;
+    double start = clock_s();
+    if (fdatasync(h5_descriptor(writer->file)) != 0)
+        FAIL(STATUS_FAILED, "%s: cannot be synced: %s", h5_path(writer->file), strerror(errno));
+    double synced = clock_s();
+    TRY(checkpoint_store(h5_path(writer->file), &writer->last, &writer->cost.bytes));
+    double seconds = clock_s() - synced;
+    writer->cost.sync_s += synced - start;
+    writer->cost.seconds += seconds;
+    writer->cost.longest_s = seconds > writer->cost.longest_s ? seconds : writer->cost.longest_s;
+    writer->cost.stored++;
+    return STATUS_OK;
+}
+
+/* A checkpoint that cannot be written is a warning, once: the run goes on. */
+static status_t keep(snapshot_writer_t *writer, const position_t *position) {
+    status_t before = writer->kept_status;
+    writer->kept_status = store(writer, position);
+    if (writer->kept_status == STATUS_OK)
+        return STATUS_OK;
+    snprintf(writer->kept_message, sizeof writer->kept_message, "%s", status_message());
+    TRY(h5_in_place(writer->file));
+    if (before == STATUS_OK)
+        status_warn("%s; the run goes on with the checkpoint before", writer->kept_message);
+    return STATUS_OK;
+}
+
+static status_t write_slot(snapshot_writer_t *writer, const slot_t *slot) {
+    if (slot->position != NULL)
+        return keep(writer, slot->position);
+    status_t status = write_frame(writer, slot);
+    for (int tries = 1; status != STATUS_OK && tries < TRIES; tries++) {
+        if (tries == 1)
+            status_warn("%s; trying again", status_message());
+        usleep(PAUSE_US);
+        status = write_frame(writer, slot);
+    }
+    TRY(status);
+    writer->arrays_written++;
+    writer->frames_hash +=
+        frame_hash(slot->field * POPULATIONS_MAX + slot->population, slot->index, slot->frame,
+                   snapshot_sites(writer->config, slot->population));
+    return STATUS_OK;
 }
 
 /* After a failure it goes on taking frames, unwritten, so that nobody waits for room forever. */
@@ -139,7 +95,9 @@ static void *write_frames(void *context) {
             if (status != STATUS_OK)
                 snprintf(writer->message, sizeof writer->message, "%s", status_message());
             writer->status = status;
-        }
+        } else if (slot->position != NULL)
+            free(slot->position->h);
+        free(slot->position);
         writer->head = (writer->head + 1) % writer->n_slots;
         writer->count--;
         pthread_cond_broadcast(&writer->changed);
@@ -148,10 +106,10 @@ static void *write_frames(void *context) {
     return NULL;
 }
 
-static status_t queue_create(snapshot_writer_t *writer, const config_t *config) {
+static status_t queue_create(snapshot_writer_t *writer) {
     size_t largest = 0;
-    for (uint32_t a = 0; a < config->populations; a++) {
-        size_t sites = population_sites(config, a);
+    for (uint32_t a = 0; a < writer->config->populations; a++) {
+        size_t sites = snapshot_sites(writer->config, a);
         largest = sites > largest ? sites : largest;
     }
     size_t n = queue_bytes / (largest * sizeof(float));
@@ -162,68 +120,144 @@ static status_t queue_create(snapshot_writer_t *writer, const config_t *config) 
             FAIL(STATUS_FAILED, "no memory for the queue of frames");
     if (writer->slots == NULL)
         FAIL(STATUS_FAILED, "no memory for the queue of frames");
+    return STATUS_OK;
+}
+
+status_t snapshot_writer_run(snapshot_writer_t *writer) {
+    TRY(queue_create(writer));
     if (pthread_create(&writer->thread, NULL, write_frames, writer) != 0)
         FAIL(STATUS_FAILED, "%s: no thread to write it", h5_path(writer->file));
     writer->running = true;
     return STATUS_OK;
 }
 
-static void writer_free(snapshot_writer_t *writer) {
+void snapshot_writer_free(snapshot_writer_t *writer) {
     for (size_t i = 0; writer->slots != NULL && i < writer->n_slots; i++)
         free(writer->slots[i].frame);
     free(writer->slots);
+    checkpoint_destroy(&writer->last);
     pthread_cond_destroy(&writer->changed);
     pthread_mutex_destroy(&writer->mutex);
     free(writer);
 }
 
-status_t snapshot_create(const char *path, int force, const config_t *config,
-                         const run_facts_t *facts, snapshot_writer_t **result) {
-    *result = NULL;
+/* ---- creation ---- */
+
+status_t snapshot_writer_new(const char *path, const config_t *config, const kept_frames_t *kept,
+                             snapshot_writer_t **result) {
     snapshot_writer_t *writer = calloc(1, sizeof *writer);
     if (writer == NULL)
         FAIL(STATUS_FAILED, "%s: no memory", path);
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->changed, NULL);
     writer->config = config;
-    writer->frames = config_frames(config);
-    for (int f = 0; f < FIELDS; f++)
-        writer->variables += config->output.fields & fields[f].field ? config->populations : 0;
+    writer->keeps = config->output.checkpoint_every_s > 0.0 || config->output.checkpoint_steps > 0;
+    for (unsigned field = FIELD_RATE; field <= FIELD_POTENTIAL; field <<= 1)
+        writer->variables += config->output.fields & field ? config->populations : 0;
+    writer->kept = kept->frames;
+    writer->kept_due = kept->frames ? kept->step / config_steps_per_frame(config) + 1 : 0;
+    writer->arrays_written = kept->frames * writer->variables;
+    *result = writer;
+    return STATUS_OK;
+}
+
+static status_t remember(snapshot_writer_t *writer, const run_facts_t *facts) {
+    writer->last.connectivity_hash = facts->connectivity_hash;
+    writer->last.config = strdup(facts->resolved_config);
+    if (writer->last.config == NULL)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(writer->file));
+    return STATUS_OK;
+}
+
+status_t snapshot_create(const char *path, int force, const config_t *config,
+                         const run_facts_t *facts, const kept_frames_t *kept,
+                         snapshot_writer_t **result) {
+    *result = NULL;
+    snapshot_writer_t *writer = NULL;
+    TRY(snapshot_writer_new(path, config, kept, &writer));
     status_t status = h5_create(path, force, &writer->file);
     if (status == STATUS_OK)
-        status = put_layout(writer->file, config, facts);
+        status = remember(writer, facts);
     if (status == STATUS_OK)
-        status = queue_create(writer, config);
+        status = snapshot_lay_out(writer, facts, kept);
     if (status != STATUS_OK) {
         h5_close(writer->file);
-        writer_free(writer);
+        snapshot_writer_free(writer);
         return status;
     }
     *result = writer;
     return STATUS_OK;
 }
 
+status_t snapshot_start(snapshot_writer_t *writer, position_t *position) {
+    position_t start = *position;
+    position->h = NULL;
+    status_t status = h5_flush(writer->file);
+    if (status == STATUS_OK && writer->keeps) {
+        status = snapshot_take_layout(writer, &writer->last.layout);
+        if (status == STATUS_OK) {
+            status = store(writer, &start); /* frees start.h with the writer */
+            start.h = NULL;
+        }
+    } else if (status == STATUS_OK)
+        checkpoint_drop(h5_path(writer->file)); /* an older run's */
+    free(start.h);
+    TRY(status);
+    TRY(h5_commit(writer->file));
+    TRY(xdmf_write(writer->file));
+    return snapshot_writer_run(writer);
+}
+
 /* ---- the simulation's side ---- */
 
-status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t population, unsigned field,
-                      const float *frame) {
+/* The next free slot, when there is one. */
+static status_t slot_take(snapshot_writer_t *writer, slot_t **slot) {
     pthread_mutex_lock(&writer->mutex);
     while (writer->count == writer->n_slots && writer->status == STATUS_OK)
         pthread_cond_wait(&writer->changed, &writer->mutex);
     status_t status = writer->status;
-    slot_t *slot = &writer->slots[(writer->head + writer->count) % writer->n_slots];
+    *slot = &writer->slots[(writer->head + writer->count) % writer->n_slots];
     pthread_mutex_unlock(&writer->mutex);
     if (status != STATUS_OK)
         FAIL(status, "%s", writer->message);
-    slot->index = index;
-    slot->population = population;
-    slot->field = field;
-    memcpy(slot->frame, frame, population_sites(writer->config, population) * sizeof *frame);
+    return STATUS_OK;
+}
+
+static void slot_put(snapshot_writer_t *writer) {
     pthread_mutex_lock(&writer->mutex);
     writer->count++;
     pthread_cond_broadcast(&writer->changed);
     pthread_mutex_unlock(&writer->mutex);
+}
+
+status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t population, unsigned field,
+                      const float *frame) {
+    slot_t *slot;
+    TRY(slot_take(writer, &slot));
+    slot->index = index;
+    slot->population = population;
+    slot->field = field;
+    slot->position = NULL;
+    memcpy(slot->frame, frame, snapshot_sites(writer->config, population) * sizeof *frame);
+    slot_put(writer);
     return STATUS_OK;
+}
+
+status_t snapshot_checkpoint(snapshot_writer_t *writer, position_t *position) {
+    slot_t *slot;
+    status_t status = writer->keeps ? slot_take(writer, &slot) : STATUS_OK;
+    position_t *copy = writer->keeps && status == STATUS_OK ? malloc(sizeof *copy) : NULL;
+    if (copy != NULL) {
+        *copy = *position;
+        slot->position = copy;
+        slot_put(writer);
+    } else {
+        if (writer->keeps && status == STATUS_OK)
+            status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for a checkpoint");
+        free(position->h);
+    }
+    position->h = NULL;
+    return status;
 }
 
 status_t snapshot_finish(snapshot_writer_t *writer) {
@@ -237,13 +271,48 @@ status_t snapshot_finish(snapshot_writer_t *writer) {
     }
     if (writer->status != STATUS_OK)
         FAIL(writer->status, "%s", writer->message);
-    bool complete = writer->arrays_written == writer->frames * writer->variables;
-    TRY(h5_attribute_int(writer->file, "/", "complete", complete));
+    TRY(h5_in_place(writer->file));
     return h5_flush(writer->file);
+}
+
+status_t snapshot_checkpointed(const snapshot_writer_t *writer) {
+    if (writer->kept_status != STATUS_OK)
+        FAIL(writer->kept_status, "%s", writer->kept_message);
+    return STATUS_OK;
+}
+
+status_t snapshot_complete(snapshot_writer_t *writer) {
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)writer->frames_hash);
+    TRY(h5_attribute_short_text(writer->file, "/", "frames_hash", hash));
+    TRY(h5_attribute_int(writer->file, "/", "complete", 1));
+    TRY(h5_flush(writer->file));
+    if (!writer->keeps)
+        return STATUS_OK;
+    position_t end = writer->last.position;
+    end.finished = 1;
+    writer->last.position.h = NULL;
+    status_t status = snapshot_take_layout(writer, &writer->last.layout);
+    if (status != STATUS_OK) {
+        free(end.h);
+        return status;
+    }
+    TRY(keep(writer, &end));
+    if (writer->kept_status == STATUS_OK)
+        checkpoint_drop_previous(h5_path(writer->file));
+    return STATUS_OK;
 }
 
 h5_file_t *snapshot_file(snapshot_writer_t *writer) {
     return writer->file;
+}
+
+uint64_t snapshot_frames_hash(const snapshot_writer_t *writer) {
+    return writer->frames_hash;
+}
+
+checkpoint_cost_t snapshot_checkpoint_cost(const snapshot_writer_t *writer) {
+    return writer->cost;
 }
 
 status_t snapshot_close(snapshot_writer_t *writer) {
@@ -251,6 +320,6 @@ status_t snapshot_close(snapshot_writer_t *writer) {
         return STATUS_OK;
     status_t finished = writer->running ? snapshot_finish(writer) : STATUS_OK;
     status_t closed = h5_close(writer->file);
-    writer_free(writer);
+    snapshot_writer_free(writer);
     return finished != STATUS_OK ? finished : closed;
 }

@@ -1,32 +1,83 @@
 /* The run's file: created whole before the first step, then filled frame by frame by a writer
  * thread through a bounded queue (a full queue makes the simulation wait; a frame is never
  * dropped). Layout: DESIGN.md section 4; frames_written is a scalar variable, so that it is right
- * after kill -9 too. Between snapshot_create and snapshot_finish the file belongs to the writer
- * thread: no other call may touch it, nor any other HDF5 file, since HDF5 is not thread-safe. */
+ * after kill -9 too. Between snapshot_start and snapshot_finish the file belongs to the writer
+ * thread: no other call may touch it, nor any other HDF5 file, since HDF5 is not thread-safe.
+ *
+ * Why this survives kill -9 (measured with HDF5 1.10): a growing file loses every frame, and a SWMR
+ * one is refused by every reader until h5clear; frames of a known number, contiguous and allocated
+ * early, need no change of metadata, so the file on disk is whole at any instant. The results'
+ * places too are there from the start, and written over at the end.
+ *
+ * A checkpoint goes through the same queue, behind the frames that it counts. */
 #ifndef BRISC_SNAPSHOT_H
 #define BRISC_SNAPSHOT_H
 
 #include "host/config.h"
 #include "host/detect/order.h"
+#include "host/io/checkpoint.h"
 #include "host/io/root.h"
 
 typedef struct snapshot_writer snapshot_writer_t;
 
-/* Creates the file with all its variables (frames NaN) and its .xdmf beside it. `config` must
- * outlive the writer. */
+/* Frames that are there before the stepping begins: {0} where there are none. */
+typedef struct {
+    uint64_t step, frames;  /* steps done; frames up to there */
+    const double *times_ms; /* [frames]; NULL where the file has them already */
+} kept_frames_t;
+
+/* Lays the file out, under a temporary name: all its variables, frames NaN. Groups may be added
+ * through snapshot_file until snapshot_start. `config` must outlive the writer. */
 status_t snapshot_create(const char *path, int force, const config_t *config,
-                         const run_facts_t *facts, snapshot_writer_t **writer);
+                         const run_facts_t *facts, const kept_frames_t *kept,
+                         snapshot_writer_t **writer);
+/* Stores a first checkpoint (where the config asks for any), gives the file its name, writes its
+ * .xdmf, starts the thread. Takes position->h, also where it fails. */
+status_t snapshot_start(snapshot_writer_t *writer, position_t *position);
+/* Opens a file that checkpoint_restore has found sound, to go on from there. */
+status_t snapshot_reopen(const char *path, const config_t *config, const checkpoint_t *checkpoint,
+                         snapshot_writer_t **writer);
+
+/* The frame that is due after `step` steps, at the config's rate; SIZE_MAX where none is. */
+size_t snapshot_frame_due(const snapshot_writer_t *writer, uint64_t step);
 /* Queues frame `index` of one population and field (FIELD_RATE or FIELD_POTENTIAL); copies it.
  * Frames of one index must all be put before those of the next. Returns the writer's failure if
  * a write failed meanwhile. */
 status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t population, unsigned field,
                       const float *frame);
-/* Waits for the queue, records in root attribute `complete` whether every frame was written,
- * flushes. The file stays open for the groups written after the run. Returns the writer's failure
- * if there was one. */
+/* Queues a checkpoint; takes position->h. One that cannot be written is a warning: the run goes on
+ * with the one before. Does nothing where the config asks for none. */
+status_t snapshot_checkpoint(snapshot_writer_t *writer, position_t *position);
+
+/* Waits for the queue, ends the thread, syncs. The file stays open for the results written after
+ * the run. Returns the writer's failure if there was one, or that the file is no longer there. */
 status_t snapshot_finish(snapshot_writer_t *writer);
+/* Why the last checkpoint could not be written; STATUS_OK where it was. After snapshot_finish. */
+status_t snapshot_checkpointed(const snapshot_writer_t *writer);
+/* After the results: marks the run complete, syncs, and keeps a last checkpoint, which `resume
+ * --until` starts from. */
+status_t snapshot_complete(snapshot_writer_t *writer);
 h5_file_t *snapshot_file(snapshot_writer_t *writer);
-status_t snapshot_close(snapshot_writer_t *writer); /* finishes, frees; NULL is fine */
+uint64_t snapshot_frames_hash(const snapshot_writer_t *writer); /* after snapshot_finish */
+status_t snapshot_close(snapshot_writer_t *writer);             /* finishes, frees; NULL is fine */
+
+/* What the writer spent on checkpoints, and how many it stored; after snapshot_finish. */
+typedef struct {
+    uint64_t stored, bytes;    /* bytes: of the last one */
+    double seconds, longest_s; /* without the sync of the frames before them */
+    double sync_s;
+} checkpoint_cost_t;
+checkpoint_cost_t snapshot_checkpoint_cost(const snapshot_writer_t *writer);
+
+/* Finds the newest checkpoint of `output` that is sound and that the file bears out: mends the
+ * file's skeleton, cuts its frames back to the checkpoint. Warns about what was damaged.
+ * STATUS_USAGE where there is nothing to resume, where the file is being written, or where it is
+ * that of another config (the keys that differ are listed); STATUS_FAILED where all are damaged. */
+status_t checkpoint_restore(const char *output, checkpoint_t *checkpoint);
+/* Copies the frames of a checkpoint's file into a new one that has been created with as many kept
+ * (snapshot_create). */
+status_t snapshot_copy_frames(snapshot_writer_t *writer, const char *from,
+                              const checkpoint_t *checkpoint);
 
 /* The stored frames of one variable from `onset_ms` on (NULL variable: the first population's
  * rate; the file's own onset if onset_ms < 0). Works on any HDF5 file with a (time, y, x) variable

@@ -1,5 +1,6 @@
 #include "host/io/write_results.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,17 +78,21 @@ status_t write_prediction(h5_file_t *file, const theory_t *theory) {
 
 status_t write_order(h5_file_t *file, const order_t *order, regime_t regime, const char *reason,
                      bool agrees) {
+    bool create = H5Lexists(h5_id(file), "/order", H5P_DEFAULT) <= 0;
     char path[PATH_SIZE];
-    TRY(new_group(file, "/order"));
-    TRY(h5_attribute_text(file, "/order", "regime", regime_name(regime)));
-    TRY(h5_attribute_text(file, "/order", "reason", reason));
+    TRY(h5_group(file, "/order"));
+    TRY(h5_attribute_short_text(file, "/order", "regime", regime_name(regime)));
+    TRY(h5_attribute_short_text(file, "/order", "reason", reason));
     TRY(h5_attribute_int(file, "/order", "agrees", agrees));
     const order_parameter_t *parameter;
     for (size_t i = 0; (parameter = order_each(i)) != NULL; i++) {
-        double value = order_value(order, parameter);
+        double value = order ? order_value(order, parameter) : NAN;
         snprintf(path, sizeof path, "/order/%s", parameter->name);
-        TRY(h5_variable(file, path, H5T_NATIVE_DOUBLE, 0, NULL, &value, parameter->unit,
-                        parameter->long_name));
+        if (create)
+            TRY(h5_variable(file, path, H5T_NATIVE_DOUBLE, 0, NULL, &value, parameter->unit,
+                            parameter->long_name));
+        else
+            TRY(h5_write(file, path, H5T_NATIVE_DOUBLE, &value));
     }
     return STATUS_OK;
 }

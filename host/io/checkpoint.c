@@ -1,0 +1,261 @@
+#define _GNU_SOURCE /* asprintf */
+#include "host/io/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static const char magic[8] = {'b', 'r', 'i', 's', 'c', 'C', 'K', 'P'};
+enum { VERSION = 1, CRC_FROM = 16, HEADER_BYTES = 24, CRC_AT_ONCE = 1 << 30 };
+
+/* The uint64_t members, in the file's order; config_bytes stands for the text. */
+static const size_t words[] = {
+    offsetof(checkpoint_t, connectivity_hash),    offsetof(checkpoint_t, layout.size),
+    offsetof(checkpoint_t, layout.frames),        offsetof(checkpoint_t, layout.written_at),
+    offsetof(checkpoint_t, layout.extents),       offsetof(checkpoint_t, layout.skeleton_bytes),
+    offsetof(checkpoint_t, position.step),        offsetof(checkpoint_t, position.frames),
+    offsetof(checkpoint_t, position.frames_hash), offsetof(checkpoint_t, position.saturated),
+    offsetof(checkpoint_t, position.state_hash),  offsetof(checkpoint_t, position.finished),
+    offsetof(checkpoint_t, position.neurons),
+};
+enum { WORDS = sizeof words / sizeof words[0] };
+
+static const char *const suffixes[CHECKPOINTS] = {".checkpoint", ".checkpoint.previous"};
+
+static char *name_of(const char *output, const char *suffix) {
+    char *name;
+    return asprintf(&name, "%s%s", output, suffix) < 0 ? NULL : name;
+}
+
+static uint32_t crc_of(const unsigned char *bytes, size_t size) {
+    uLong crc = crc32(0, NULL, 0);
+    for (size_t at = CRC_FROM, n; at < size; at += n) {
+        n = size - at < CRC_AT_ONCE ? size - at : CRC_AT_ONCE;
+        crc = crc32(crc, bytes + at, (uInt)n);
+    }
+    return (uint32_t)crc;
+}
+
+/* ---- to bytes and back ---- */
+
+typedef struct {
+    void *data;
+    size_t size;
+} part_t;
+
+/* What follows the words, in order; where `c` is being read, still to be allocated. */
+enum { PARTS = 4 };
+static void parts_of(const checkpoint_t *c, size_t config_bytes, part_t part[PARTS]) {
+    part[0] = (part_t){(void *)c->layout.extent, c->layout.extents * sizeof *c->layout.extent};
+    part[1] = (part_t){c->config, config_bytes};
+    part[2] = (part_t){c->layout.skeleton, c->layout.skeleton_bytes};
+    part[3] = (part_t){c->position.h, c->position.neurons * sizeof *c->position.h};
+}
+
+static unsigned char *to_bytes(const checkpoint_t *c, size_t *size) {
+    uint64_t config_bytes = strlen(c->config) + 1, total = HEADER_BYTES + 8 * (WORDS + 1);
+    part_t part[PARTS];
+    parts_of(c, config_bytes, part);
+    for (int k = 0; k < PARTS; k++)
+        total += part[k].size;
+    unsigned char *bytes = malloc(total), *to = bytes + HEADER_BYTES;
+    if (!bytes)
+        return NULL;
+    for (size_t k = 0; k < WORDS; k++, to += 8)
+        memcpy(to, (const char *)c + words[k], 8);
+    memcpy(to, &config_bytes, 8);
+    to += 8;
+    for (int k = 0; k < PARTS; to += part[k].size, k++)
+        if (part[k].size > 0)
+            memcpy(to, part[k].data, part[k].size);
+    uint32_t version = VERSION;
+    memcpy(bytes, magic, sizeof magic);
+    memcpy(bytes + 8, &version, 4);
+    memcpy(bytes + CRC_FROM, &total, 8);
+    uint32_t crc = crc_of(bytes, total);
+    memcpy(bytes + 12, &crc, 4);
+    *size = total;
+    return bytes;
+}
+
+/* The checksum has been found right; sizes are checked all the same. */
+static status_t from_bytes(const char *name, const unsigned char *bytes, size_t size,
+                           checkpoint_t *c) {
+    const unsigned char *from = bytes + HEADER_BYTES;
+    uint64_t config_bytes = 0, left = size - HEADER_BYTES;
+    part_t part[PARTS];
+    bool fits = left >= 8 * (WORDS + 1);
+    for (size_t k = 0; fits && k < WORDS; k++, from += 8)
+        memcpy((char *)c + words[k], from, 8);
+    if (fits)
+        memcpy(&config_bytes, from, 8);
+    from += 8;
+    left -= fits ? 8 * (WORDS + 1) : 0;
+    fits = fits && c->layout.extents <= EXTENTS_MAX && config_bytes <= left &&
+           c->layout.skeleton_bytes <= left && c->position.neurons <= left / sizeof(float);
+    uint64_t needed = c->layout.extents * sizeof(extent_t) + config_bytes +
+                      c->layout.skeleton_bytes + c->position.neurons * sizeof(float);
+    if (!fits || needed != left || config_bytes == 0)
+        FAIL(STATUS_FAILED, "%s: is damaged: its parts do not add up to its size", name);
+    c->config = malloc(config_bytes);
+    c->layout.skeleton = malloc(c->layout.skeleton_bytes + 1);
+    c->position.h = malloc(c->position.neurons * sizeof(float) + 1);
+    if (!c->config || !c->layout.skeleton || !c->position.h)
+        FAIL(STATUS_FAILED, "%s: no memory to read it", name);
+    parts_of(c, config_bytes, part);
+    for (int k = 0; k < PARTS; from += part[k].size, k++)
+        memcpy(part[k].data, from, part[k].size);
+    c->config[config_bytes - 1] = 0;
+    if (!layout_is_sound(&c->layout) || c->position.frames > c->layout.frames)
+        FAIL(STATUS_FAILED, "%s: is damaged: its extents do not lie within its file", name);
+    return STATUS_OK;
+}
+
+/* ---- files ---- */
+
+static status_t write_synced(const char *name, const unsigned char *bytes, size_t size) {
+    int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
+    bool done = fd >= 0 && write_at(fd, 0, bytes, size) && fsync(fd) == 0;
+    int error = errno;
+    if (fd >= 0 && close(fd) != 0 && done) {
+        done = false;
+        error = errno;
+    }
+    if (!done) {
+        unlink(name);
+        FAIL(STATUS_FAILED, "%s: cannot be written: %s; free space there", name, strerror(error));
+    }
+    return STATUS_OK;
+}
+
+/* A rename is on disk once its folder is; filesystems that cannot sync a folder are left at that.
+ */
+static void sync_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+    free(folder);
+}
+
+status_t checkpoint_store(const char *output, const checkpoint_t *checkpoint, uint64_t *stored) {
+    size_t size = 0;
+    unsigned char *bytes = to_bytes(checkpoint, &size);
+    char *last = name_of(output, suffixes[CHECKPOINT_LAST]);
+    char *previous = name_of(output, suffixes[CHECKPOINT_PREVIOUS]);
+    char *temporary = name_of(output, ".checkpoint.tmp");
+    status_t status = STATUS_OK;
+    if (!bytes || !last || !previous || !temporary)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: no memory for a checkpoint",
+                             output);
+    if (status == STATUS_OK)
+        status = write_synced(temporary, bytes, size);
+    if (status == STATUS_OK &&
+        ((rename(last, previous) != 0 && errno != ENOENT) || rename(temporary, last) != 0))
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: cannot be named: %s", last,
+                             strerror(errno));
+    if (status == STATUS_OK)
+        sync_folder(output);
+    *stored = size;
+    free(bytes);
+    free(last);
+    free(previous);
+    free(temporary);
+    return status;
+}
+
+static status_t load(const char *name, checkpoint_t *checkpoint) {
+    struct stat file;
+    uint32_t version, crc;
+    uint64_t size;
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &file) != 0) {
+        int error = errno;
+        if (fd >= 0)
+            close(fd);
+        FAIL(STATUS_FAILED, "%s: cannot be read: %s", name, strerror(error));
+    }
+    if (!S_ISREG(file.st_mode) || file.st_size < HEADER_BYTES) {
+        close(fd);
+        FAIL(STATUS_FAILED, "%s: is damaged: %lld bytes are no checkpoint", name,
+             (long long)file.st_size);
+    }
+    unsigned char *bytes = malloc((size_t)file.st_size);
+    bool read = bytes && read_at(fd, 0, bytes, (size_t)file.st_size);
+    close(fd);
+    if (!read) {
+        free(bytes);
+        FAIL(STATUS_FAILED, "%s: cannot be read: %s", name, strerror(errno));
+    }
+    memcpy(&version, bytes + 8, 4);
+    memcpy(&crc, bytes + 12, 4);
+    memcpy(&size, bytes + CRC_FROM, 8);
+    status_t status = STATUS_OK;
+    if (memcmp(bytes, magic, sizeof magic) != 0)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: is not a checkpoint", name);
+    else if (version != VERSION)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                             "%s: has format version %u; this brisc reads version %d", name,
+                             version, VERSION);
+    else if (size != (uint64_t)file.st_size || crc != crc_of(bytes, (size_t)file.st_size))
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                             "%s: is damaged: its checksum does not fit", name);
+    else
+        status = from_bytes(name, bytes, (size_t)file.st_size, checkpoint);
+    free(bytes);
+    return status;
+}
+
+status_t checkpoint_load(const char *output, checkpoint_age_t age, checkpoint_t *checkpoint) {
+    memset(checkpoint, 0, sizeof *checkpoint);
+    char *name = name_of(output, suffixes[age]);
+    if (!name)
+        FAIL(STATUS_FAILED, "%s: no memory", output);
+    status_t status = load(name, checkpoint);
+    free(name);
+    if (status != STATUS_OK)
+        checkpoint_destroy(checkpoint);
+    return status;
+}
+
+void checkpoint_destroy(checkpoint_t *checkpoint) {
+    free(checkpoint->config);
+    free(checkpoint->layout.skeleton);
+    free(checkpoint->position.h);
+    memset(checkpoint, 0, sizeof *checkpoint);
+}
+
+int checkpoint_is_there(const char *output) {
+    int found = 0;
+    for (int age = 0; age < CHECKPOINTS; age++) {
+        char *name = name_of(output, suffixes[age]);
+        found |= name && access(name, F_OK) == 0;
+        free(name);
+    }
+    return found;
+}
+
+static void drop(const char *output, checkpoint_age_t age) {
+    char *name = name_of(output, suffixes[age]);
+    if (name)
+        (void)unlink(name);
+    free(name);
+}
+
+void checkpoint_drop_previous(const char *output) {
+    drop(output, CHECKPOINT_PREVIOUS);
+}
+
+void checkpoint_drop(const char *output) {
+    drop(output, CHECKPOINT_LAST);
+    drop(output, CHECKPOINT_PREVIOUS);
+}
