@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""scripts/slurm/run.sbatch: alone, and under a real Slurm of one node that loses the node, preempts a
-job and reaches a time limit; what the runs leave is the same as an uninterrupted run's.
+"""scripts/slurm/run.sbatch: alone, and under a real Slurm of one node: the node is lost, a job is
+preempted, one reaches its time limit, one is cancelled and gone on with by hand. All end with the
+content of an uninterrupted run.
 
 usage: check_slurm.py BRISC        exit status 0: everything holds; 77: skipped
 """
@@ -23,7 +24,7 @@ except ImportError as missing:
 
 SCRIPT = os.path.abspath("scripts/slurm/run.sbatch")
 
-# 720 neurons, 400,000 steps: some seconds; checkpoints several times a second.
+# 720 neurons, 200,000 steps: some seconds, with 40 checkpoints.
 CONFIG = """\
 populations:
   E: {lattice: [24, 24], gain: {kind: tanh, max: 1}}
@@ -32,19 +33,19 @@ connections:
   E: {E: {mean: 1.0, std: 0.1, range: 0.1, density: 0.9}, I: {mean: -2.0, std: 0.1, range: 0.14, density: 0.9}}
   I: {E: {mean: 2.0, std: 0.1, range: 0.1, density: 0.9}, I: {mean: -2.0, std: 0.1, range: 0.14, density: 0.9}}
 dynamics: {noise: 0.0158, initial: {uniform: [-1, 1]}}
-simulation: {dt: 0.2, duration: 80000, onset: 500, seed: 1}
+simulation: {dt: 0.2, duration: 40000, onset: 500, seed: 1}
 output: {every: 100, checkpoint_steps: 5000}
 """
 
 # A brisc and a scontrol that say what they were asked. brisc: PROGRESS is what it leaves in the
-# checkpoint; without SIGNAL it exits STATUS at once, with it it sends that signal to run.sbatch,
-# and exits 3 when it has got it.
+# checkpoint; without SIGNAL it exits STATUS at once, with it it sends that signal to run.sbatch and
+# exits 3 when it has got it, or, DEAF, dies of it.
 FAKES = {"brisc": """\
 #!/usr/bin/env bash
 echo "brisc $*"
 [[ -z $PROGRESS ]] || echo "$PROGRESS" >out.h5.checkpoint
 [[ -n $SIGNAL ]] || exit "$STATUS"
-trap 'echo "brisc got $SIGNAL"; exit 3' "$SIGNAL"
+[[ -n $DEAF ]] || trap 'echo "brisc got $SIGNAL"; exit 3' "$SIGNAL"
 kill -"$SIGNAL" $PPID
 for _ in {1..100}; do sleep 0.1; done
 """, "scontrol": """\
@@ -54,23 +55,27 @@ exit "$REQUEUE"
 """}
 
 # What, environment beside the defaults, files there, exit status, what is said, what is not said.
+BEGUN = ["out.h5", "out.h5.checkpoint"]
 CASES = [
     ("starts", {}, [], 0, ["brisc run c.yaml -o out.h5 --threads 4 --backend cpu"], ["scontrol"]),
-    ("goes on", {}, ["out.h5.checkpoint"], 0, ["brisc resume out.h5 --threads 4 --backend cpu"], ["brisc run"]),
-    ("goes on from the previous", {}, ["out.h5.checkpoint.previous"], 0, ["brisc resume out.h5"], ["brisc run"]),
-    ("a failure", {"STATUS": "1"}, [], 1, [], ["scontrol"]),
-    ("a wrong config", {"STATUS": "2"}, [], 2, [], ["scontrol"]),
-    ("stopped, but not warned", {"STATUS": "3"}, [], 3, [], ["scontrol"]),
-    ("killed", {"STATUS": "137"}, ["out.h5.checkpoint"], 137, [], ["scontrol"]),
-    ("the time limit", {"SIGNAL": "USR1", "PROGRESS": "5"}, ["out.h5.checkpoint"], 3,
-     ["brisc got USR1", "scontrol requeue 7"], []),
-    ("no progress", {"SIGNAL": "USR1"}, ["out.h5.checkpoint"], 1, ["brisc got USR1", "--time"], ["scontrol"]),
-    ("requeue refused", {"SIGNAL": "USR1", "PROGRESS": "5", "REQUEUE": "1"}, [], 1,
+    ("goes on", {}, BEGUN, 0, ["brisc resume out.h5 --threads 4 --backend cpu"], ["brisc run"]),
+    ("goes on from the previous", {}, ["out.h5", "out.h5.checkpoint.previous"], 0, ["brisc resume out.h5"], []),
+    ("killed before the file was there", {}, ["out.h5.checkpoint"], 0, ["brisc run"], ["brisc resume"]),
+    ("another file is there", {"STATUS": "2"}, ["out.h5"], 2, ["brisc run"], ["scontrol"]),
+    ("a failure", {"STATUS": "1", "PROGRESS": "5"}, BEGUN, 1, [], ["scontrol"]),
+    ("stopped, but not warned", {"STATUS": "3", "PROGRESS": "5"}, BEGUN, 3, [], ["scontrol"]),
+    ("killed", {"STATUS": "137", "PROGRESS": "5"}, BEGUN, 137, [], ["scontrol"]),
+    ("the time limit", {"SIGNAL": "USR1", "PROGRESS": "5"}, BEGUN, 3, ["brisc got USR1", "scontrol requeue 7"], []),
+    ("the time limit, first start", {"SIGNAL": "USR1", "PROGRESS": "5"}, [], 3, ["scontrol requeue 7"], []),
+    ("no progress", {"SIGNAL": "USR1"}, BEGUN, 1, ["brisc got USR1", "--time"], ["scontrol"]),
+    ("warned while building", {"SIGNAL": "USR1", "DEAF": "1"}, [], 1, ["--time"], ["brisc got", "scontrol"]),
+    ("warned at the results", {"SIGNAL": "USR1", "DEAF": "1", "PROGRESS": "5"}, BEGUN, 128 + signal.SIGUSR1,
+     ["scontrol requeue 7"], []),
+    ("requeue refused", {"SIGNAL": "USR1", "PROGRESS": "5", "REQUEUE": "1"}, BEGUN, 1,
      ["scontrol requeue 7", "submit it again"], []),
-    ("terminated", {"SIGNAL": "TERM", "PROGRESS": "5"}, [], 3, ["brisc got TERM"], ["scontrol"]),
-    ("the last restart", {"SLURM_RESTART_COUNT": "9"}, ["out.h5.checkpoint"], 0, ["brisc resume"], []),
-    ("too many restarts", {"SLURM_RESTART_COUNT": "10"}, ["out.h5.checkpoint"], 1,
-     ["restarted 10 times", "BRISC_RESTARTS allows 9"], ["brisc resume out"]),
+    ("terminated", {"SIGNAL": "TERM", "PROGRESS": "5"}, BEGUN, 3, ["brisc got TERM"], ["scontrol"]),
+    ("the last restart", {"SLURM_RESTART_COUNT": "9"}, BEGUN, 0, ["brisc resume"], []),
+    ("too many restarts", {"SLURM_RESTART_COUNT": "10"}, BEGUN, 1, ["restarted 10 times", "allows 9"], ["resume out"]),
 ]
 
 wrong = []
@@ -83,7 +88,7 @@ def expect(name, condition, detail=""):
 
 
 def check_script():
-    defaults = {"STATUS": "0", "SIGNAL": "", "PROGRESS": "", "REQUEUE": "0", "SLURM_JOB_ID": "7",
+    defaults = {"STATUS": "0", "SIGNAL": "", "PROGRESS": "", "DEAF": "", "REQUEUE": "0", "SLURM_JOB_ID": "7",
                 "SLURM_CPUS_PER_TASK": "4", "SLURM_RESTART_COUNT": "0", "BRISC_RESTARTS": "9"}
     for name, environment, files, status, said, unsaid in CASES:
         with tempfile.TemporaryDirectory() as folder:
@@ -144,6 +149,17 @@ class Jobs:
         except FileNotFoundError:
             return ""
 
+    def ended(self, number, state, restarts, commands):
+        """Waits for a job's end, and compares how it came to it."""
+        def over():
+            job = self.node.job(number)
+            return job if job["JobState"] not in ("PENDING", "RUNNING", "COMPLETING", "REQUEUED") else None
+        job, log = self.wait(f"the end of job {number}", over), self.log(number)
+        starts = re.findall(r"start (\d+): brisc (\w+)", log)
+        expect(f"job {number}", (job["JobState"], job["Restarts"]) == (state, restarts) and
+               starts == [(str(k + 1), c) for k, c in enumerate(commands)],
+               f"{job['JobState']}, {job['Restarts']} restarts, expected {state}, {restarts}; log:\n{log}")
+
     def brisc_of(self, output):
         """The process id of the brisc that writes a file."""
         for pid in descendants(os.getpid()):
@@ -158,7 +174,7 @@ class Jobs:
 
     def hold(self, output):
         """When a brisc has gone some way since its start it is stopped, so that on no machine, however
-        fast, it is done before what is to interrupt it. SIGCONT is not sent here but where said."""
+        fast, it is done before what is to interrupt it."""
         checkpoint = f"{self.node.folder}/{output}.checkpoint"
 
         def version():
@@ -175,40 +191,45 @@ class Jobs:
 
 def drive(node, program):
     jobs = Jobs(node, program)
+    quietly = {"cwd": node.folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with open(f"{node.folder}/c.yaml", "w") as file:
         file.write(CONFIG)
-    # 30 s before a limit of 60 s; slurmctld looks every 30 s, and warns 30 s early rather than late.
-    limited = jobs.submit("-p", "high", "--time=1", "--signal=B:USR1@30", SCRIPT, "c.yaml", "limited.h5")
+    # 1. Two jobs lose their node.
+    limited = jobs.submit("-p", "high", "--time=10", SCRIPT, "c.yaml", "limited.h5")
     preempted = jobs.submit("-p", "low", SCRIPT, "c.yaml", "preempted.h5")
     for output in ("limited.h5", "preempted.h5"):
         jobs.hold(output)
     node.lose()
+    # 2. The one is preempted by a third job (Slurm: SIGCONT, SIGTERM), which is cancelled.
     stopped = jobs.hold("limited.h5")
     jobs.hold("preempted.h5")
-    jobs.submit("-p", "high", "--job-name=other", "--wrap=sleep 1")  # Slurm: SIGCONT, SIGTERM, requeue
+    cancelled = jobs.submit("-p", "high", SCRIPT, "c.yaml", "cancelled.h5")
+    jobs.hold("cancelled.h5")
+    node.ask("scancel", cancelled)
+    # 3. The other comes near its limit: slurmctld looks every 30 s, and warns. Meanwhile, by hand:
+    node.ask("scontrol", "update", f"jobid={limited}", "timelimit=1")
+    jobs.ended(cancelled, "CANCELLED", "0", ["run"])
+    subprocess.run([program, "resume", "cancelled.h5"], **quietly, check=True)
+    subprocess.run([program, "run", "c.yaml", "-o", "whole.h5"], **quietly, check=True)
     jobs.wait("the warning", lambda: "SIGUSR1" in jobs.log(limited))
+    node.ask("scontrol", "update", f"jobid={limited}", "timelimit=10")
     os.kill(stopped, signal.SIGCONT)
-    for number, output in ((limited, "limited.h5"), (preempted, "preempted.h5")):
-        state = jobs.wait(f"the end of {output}", lambda: (s := node.job(number)).get("JobState") in (
-            "COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL") and s)
-        log = jobs.log(number)
-        expect(f"{output}: completed", state["JobState"] == "COMPLETED" and state["Restarts"] == "2", f"{state}\n{log}")
-        starts = re.findall(r"start (\d): brisc (\w+)", log)
-        expect(f"{output}: starts", starts == [("1", "run"), ("2", "resume"), ("3", "resume")], log)
-        print(f"{output}: lost with its node, then {output[:-3]}, done at start {len(starts)}")
-    subprocess.run([program, "run", "c.yaml", "-o", "whole.h5", "--quiet"], cwd=node.folder, env=node.environment,
-                   stdout=subprocess.DEVNULL, check=True)
+    # 4. All end alike.
+    for number in (limited, preempted):
+        jobs.ended(number, "COMPLETED", "2", ["run", "resume", "resume"])
     whole = content(f"{node.folder}/whole.h5")
-    for output in ("limited.h5", "preempted.h5"):
+    for output in ("limited.h5", "preempted.h5", "cancelled.h5"):
         different = same(content(f"{node.folder}/{output}"), whole)
         expect(f"{output}: as the uninterrupted run", not different, different)
+    print(f"Slurm: node lost (2 jobs), preemption, time limit, cancellation; {len(whole)} variables and hashes "
+          f"of 3 files compared with an uninterrupted run's")
 
 
 def main():
     program = os.path.abspath(sys.argv[1])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing is left then either
     check_script()
-    print(f"run.sbatch: {len(CASES) + 1} cases")
+    print(f"run.sbatch alone: {len(CASES) + 1} cases")
     try:
         with SlurmNode() as node:
             try:
