@@ -218,7 +218,10 @@ static status_t resume(const options_t *options, run_t *run) {
     TRY(checkpoint_restore(options->output, &run->checkpoint));
     TRY(changed_config(options, run, &changed));
     if (run->checkpoint.position.finished && !changed) {
-        if (!options->json)
+        if (options->json)
+            TRY(command_print_json(json_pack("{s:b, s:f}", "complete", 1, "resumed_from_ms",
+                                             run->config.simulation.duration_ms)));
+        else
             printf("%s is complete (%.15g ms); `brisc resume %s --until MS` extends it\n",
                    options->output, run->config.simulation.duration_ms, options->output);
         return STATUS_OK;

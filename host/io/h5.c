@@ -209,6 +209,19 @@ status_t h5_flush(h5_file_t *file) {
     return STATUS_OK;
 }
 
+status_t h5_settle(h5_file_t *file) {
+    const char *name = file->temporary != NULL ? file->temporary : file->path;
+    TRY(h5_flush(file));
+    if (H5Fclose(file->id) < 0)
+        H5_FAIL(file, "close", "the file");
+    hid_t access = access_properties();
+    file->id = H5Fopen(name, H5F_ACC_RDWR, access);
+    H5Pclose(access);
+    if (file->id < 0)
+        H5_FAIL(file, "open", "the file again");
+    return STATUS_OK;
+}
+
 status_t h5_commit(h5_file_t *file) {
     if (file->temporary == NULL)
         return STATUS_OK;

@@ -19,6 +19,9 @@ status_t h5_commit(h5_file_t *file); /* flushes; PATH is complete and readable f
 status_t h5_open(const char *path, int writable, h5_file_t **file);
 int h5_is(const char *path); /* whether it is an HDF5 file; 0 where it cannot be read */
 status_t h5_flush(h5_file_t *file);
+/* Closes and opens it again: HDF5 gives back the space that it had set aside, so that the file has
+ * its last size as long as nothing is added. Identifiers of its objects are void afterwards. */
+status_t h5_settle(h5_file_t *file);
 status_t h5_close(h5_file_t *file); /* flushes; frees even where it fails; NULL is fine */
 const char *h5_path(const h5_file_t *file);
 hid_t h5_id(const h5_file_t *file);

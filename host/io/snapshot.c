@@ -192,7 +192,7 @@ status_t snapshot_create(const char *path, int force, const config_t *config,
 status_t snapshot_start(snapshot_writer_t *writer, position_t *position) {
     position_t start = *position;
     position->h = NULL;
-    status_t status = h5_flush(writer->file);
+    status_t status = h5_settle(writer->file);
     if (status == STATUS_OK && writer->keeps) {
         status = snapshot_take_layout(writer, &writer->last.layout);
         if (status == STATUS_OK) {
