@@ -24,7 +24,7 @@ except ImportError as missing:
 
 SCRIPT = os.path.abspath("scripts/slurm/run.sbatch")
 
-# 720 neurons, 200,000 steps: some seconds, with 40 checkpoints.
+# 720 neurons, 100,000 steps: some seconds, with 40 checkpoints.
 CONFIG = """\
 populations:
   E: {lattice: [24, 24], gain: {kind: tanh, max: 1}}
@@ -33,8 +33,8 @@ connections:
   E: {E: {mean: 1.0, std: 0.1, range: 0.1, density: 0.9}, I: {mean: -2.0, std: 0.1, range: 0.14, density: 0.9}}
   I: {E: {mean: 2.0, std: 0.1, range: 0.1, density: 0.9}, I: {mean: -2.0, std: 0.1, range: 0.14, density: 0.9}}
 dynamics: {noise: 0.0158, initial: {uniform: [-1, 1]}}
-simulation: {dt: 0.2, duration: 40000, onset: 500, seed: 1}
-output: {every: 100, checkpoint_steps: 5000}
+simulation: {dt: 0.2, duration: 20000, onset: 500, seed: 1}
+output: {every: 50, checkpoint_steps: 2500}
 """
 
 # A brisc and a scontrol that say what they were asked. brisc: PROGRESS is what it leaves in the
