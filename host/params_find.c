@@ -61,6 +61,7 @@ size_t edit_distance(const char *a, const char *b) {
 
 void param_nearest(const char *path, char nearest[PATH_SIZE]) {
     const char *dot = strrchr(path, '.'), *last = dot ? dot + 1 : path;
+    enum { FAR = 1000 };
     size_t best = SIZE_MAX;
     nearest[0] = 0;
     for (size_t i = 0; i < n_params; i++) {
@@ -69,13 +70,15 @@ void param_nearest(const char *path, char nearest[PATH_SIZE]) {
             snprintf(nearest, PATH_SIZE, "%s", pattern);
             return;
         }
-        /* Every component of the pattern is a candidate; one of the same section is nearer. */
+        /* Every component of the pattern is a candidate; one of the same section is nearer than all
+         * but the same name elsewhere. */
         for (const char *c = pattern; *c; c += c[component(c)] ? component(c) + 1 : component(c)) {
             char above[PATH_SIZE], name[PATH_SIZE];
             snprintf(above, sizeof above, "%.*s*", (int)(c - pattern), pattern);
             snprintf(name, sizeof name, "%.*s", (int)component(c), c);
             bool same = match(above, path) == MATCH_KEY;
-            size_t distance = 2 * edit_distance(last, name) + !same;
+            size_t distance = edit_distance(last, name);
+            distance += same || distance == 0 ? 0 : FAR;
             if (name[0] == '*' || distance >= best)
                 continue;
             best = distance;

@@ -60,6 +60,9 @@ def draw_page(run, activity, path):
 
 def draw_film(run, activity, path):
     """FILM_FRAMES stored frames from the onset on."""
+    if path.suffix == ".mp4" and not animation.FFMpegWriter.isAvailable():
+        raise Fault(f"--film {path}: needs ffmpeg, which is not installed; install it, or name the "
+                    "film .gif")
     frames = range(run.observed, min(run.observed + FILM_FRAMES, len(run.time)))
     figure, axes = pyplot.subplots(figsize=(4, 3.4), layout="constrained")
     norm, shade = panels.colour_scale(activity)
@@ -117,10 +120,6 @@ def arguments():
             raise Fault(f"{option} {path}: unknown kind of file; name it {' or '.join(kinds)}", 2)
         if path is not None and not path.parent.is_dir():
             raise Fault(f"{option} {path}: there is no folder {path.parent}; create it first")
-    if given.film is not None and given.film.suffix == ".mp4" and \
-            not animation.FFMpegWriter.isAvailable():
-        raise Fault(f"--film {given.film}: needs ffmpeg, which is not installed; install it, or "
-                    "name the film .gif")
     return given
 
 

@@ -27,7 +27,8 @@ class Page:
 
     def title(self, network, facts):
         self.text(4, 6.5, network.path.stem, fontsize=10, weight="bold")
-        self.text(4, 11, "  ·  ".join(network_facts(network) + facts), color="#404040")
+        self.text(4, 11, "  ·  ".join(network_facts(network)), color="#404040")
+        self.text(4, 14.5, "  ·  ".join(facts), color="#404040")
 
     def save(self, path):
         self.figure.savefig(path)

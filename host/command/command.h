@@ -63,6 +63,8 @@ status_t command_default_output(const options_t *options, const char *suffix,
 /* STATUS_USAGE where options->output cannot be written, or is there without --force: known before
  * the network is built. */
 status_t command_output_check(const options_t *options);
+/* STATUS_USAGE where the output is a file that the command reads. */
+status_t command_not_input(const char *output, const char *input);
 backend_options_t command_backend_options(const options_t *options);
 /* Prints one JSON object on stdout and frees it. */
 status_t command_print_json(json_t *object);

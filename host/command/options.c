@@ -219,6 +219,8 @@ static status_t parse_one(int letter, const char *value, options_t *options, boo
         options->json = true;
         return STATUS_OK;
     case 'b':
+        if (strcmp(value, "auto") != 0 && strcmp(value, "cpu") != 0 && strcmp(value, "cuda") != 0)
+            FAIL(STATUS_USAGE, "--backend: found \"%s\", expected auto, cpu or cuda", value);
         options->backend = value;
         return STATUS_OK;
     case 't':
@@ -280,6 +282,9 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         FAIL(STATUS_USAGE, "--full and --leading exclude each other");
     if (options->weights && options->at_ms >= 0.0)
         FAIL(STATUS_USAGE, "--weights is of J itself, --at of J phi' at a state: give one of them");
+    if (options->n_set > 0 && !strstr(command->arguments, "CONFIG") &&
+        !strchr(command->options, 'u'))
+        FAIL(STATUS_USAGE, "--set: `brisc %s` reads no config", command->name);
     if (command->arguments[0] && !options->input)
         FAIL(STATUS_USAGE, "which file? usage: brisc %s %s", command->name, command->arguments);
     if (!command->arguments[0] && options->input)

@@ -32,6 +32,17 @@ status_t command_default_output(const options_t *options, const char *suffix,
     return STATUS_OK;
 }
 
+status_t command_not_input(const char *output, const char *input) {
+    struct stat a, b;
+    if (stat(output, &a) == 0 && stat(input, &b) == 0 && a.st_dev == b.st_dev &&
+        a.st_ino == b.st_ino)
+        FAIL(STATUS_USAGE,
+             "%s: is read by this command, so it cannot be its output too; give "
+             "another name with -o",
+             output);
+    return STATUS_OK;
+}
+
 status_t command_output_check(const options_t *options) {
     const char *path = options->output, *slash = strrchr(path, '/');
     char folder[4096] = ".";
@@ -40,6 +51,7 @@ status_t command_output_check(const options_t *options) {
         FAIL(STATUS_USAGE, "-o: found \"\", expected a file's name");
     if (stat(path, &existing) == 0 && !S_ISREG(existing.st_mode))
         FAIL(STATUS_USAGE, "%s is not a regular file; give a file's name with -o", path);
+    TRY(command_not_input(path, options->input));
     if (!options->force && access(path, F_OK) == 0)
         FAIL(STATUS_USAGE, "%s is there already; --force replaces it", path);
     if (slash)

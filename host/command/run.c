@@ -129,6 +129,9 @@ static status_t run_new(const options_t *options, run_t *run) {
     kept_frames_t none = {0};
     TRY(command_output_check(options));
     TRY(command_network(options, &run->config, &run->plan));
+    for (uint32_t a = 0; a < run->config.populations; a++)
+        if (run->config.population[a].initial.kind == INITIAL_FILE)
+            TRY(command_not_input(options->output, run->config.population[a].initial.file));
     TRY(initial_check(&run->config, &run->plan.net));
     TRY(prepare(options, run));
     TRY(build(options, run));
