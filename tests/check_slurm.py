@@ -199,6 +199,11 @@ def drive(node, program):
     preempted = jobs.submit("-p", "low", SCRIPT, "c.yaml", "preempted.h5")
     for output in ("limited.h5", "preempted.h5"):
         jobs.hold(output)
+    with h5py.File(f"{node.folder}/limited.h5") as file:
+        frames = int(file["frames_written"][()])
+        stored = np.isfinite(file["rate_E"][()]).all(axis=(1, 2))
+        expect("read while it is written", 0 < frames <= stored.sum() < len(stored) and stored[:frames].all(),
+               f"{frames} frames written, {stored.sum()} of {len(stored)} there")
     node.lose()
     # 2. The one is preempted by a third job (Slurm: SIGCONT, SIGTERM), which is cancelled.
     stopped = jobs.hold("limited.h5")
