@@ -218,7 +218,7 @@ static status_t same_network(const options_t *options, const run_t *run) {
 
 static status_t resume(const options_t *options, run_t *run) {
     bool changed = false;
-    TRY(checkpoint_restore(options->output, &run->checkpoint));
+    TRY(checkpoint_find(options->output, &run->checkpoint));
     TRY(changed_config(options, run, &changed));
     if (run->checkpoint.position.finished && !changed) {
         if (options->json)
@@ -229,6 +229,7 @@ static status_t resume(const options_t *options, run_t *run) {
                    options->output, run->config.simulation.duration_ms, options->output);
         return STATUS_OK;
     }
+    TRY(checkpoint_mend(options->output, &run->checkpoint));
     TRY(network_plan_create(&run->config, &run->plan));
     TRY(prepare(options, run));
     TRY(build(options, run));

@@ -96,13 +96,17 @@ static void file_free(h5_file_t *file) {
     free(file);
 }
 
-/* Creates the temporary file, so that the system says why it cannot be. */
+/* Creates the temporary file, so that the system says why it cannot be. One that a killed program
+ * has left is used again. */
 static status_t touch(const h5_file_t *file) {
-    int fd = open(file->temporary, O_CREAT | O_TRUNC | O_WRONLY, 0666);
+    int fd = open(file->temporary, O_CREAT | O_WRONLY, 0666);
     if (fd < 0)
         FAIL(STATUS_USAGE, "%s: cannot be created: %s; give a place that can be written with -o",
              file->path, strerror(errno));
+    bool taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     close(fd);
+    if (taken)
+        FAIL(STATUS_USAGE, "%s: another program is writing it; wait for that to end", file->path);
     return STATUS_OK;
 }
 
@@ -122,7 +126,7 @@ status_t h5_create(const char *path, int force, h5_file_t **result) {
     file->force = force;
     file->writable = true;
     file->path = strdup(path);
-    if (asprintf(&file->temporary, "%s.%ld.tmp", path, (long)getpid()) < 0)
+    if (asprintf(&file->temporary, "%s.tmp", path) < 0)
         file->temporary = NULL;
     if (file->path == NULL || file->temporary == NULL) {
         file_free(file);

@@ -104,7 +104,8 @@ status_t layout_take_skeleton(int fd, const char *path, layout_t *layout) {
         FAIL(STATUS_FAILED, "%s: no memory", path);
     for (uint64_t k = 0; k <= layout->extents; k++) {
         uint64_t n = piece(layout, k, &from);
-        if (!read_at(fd, from, layout->skeleton + before, n))
+        memset(layout->skeleton + before, 0, n);
+        if (!read_at(fd, from, layout->skeleton + before, n) && errno != ENODATA)
             FAIL(STATUS_FAILED, "%s: cannot be read: %s", path, strerror(errno));
         before += n;
     }

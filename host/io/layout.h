@@ -30,7 +30,8 @@ typedef struct {
 } layout_t;
 
 bool layout_is_sound(const layout_t *layout);
-/* The skeleton of the file as it is on disk, into layout->skeleton (allocated here where NULL). */
+/* The skeleton of the file as it is on disk, into layout->skeleton (allocated here where NULL);
+ * what lies beyond the file's end is 0. */
 status_t layout_take_skeleton(int fd, const char *path, layout_t *layout);
 /* Writes it, with `frames_written`, and gives the file its size. */
 status_t layout_put_skeleton(int fd, const char *path, const layout_t *layout,

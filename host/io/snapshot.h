@@ -34,7 +34,7 @@ status_t snapshot_create(const char *path, int force, const config_t *config,
 /* Stores a first checkpoint (where the config asks for any), gives the file its name, writes its
  * .xdmf, starts the thread. Takes position->h, also where it fails. */
 status_t snapshot_start(snapshot_writer_t *writer, position_t *position);
-/* Opens a file that checkpoint_restore has found sound, to go on from there. */
+/* Opens a file that checkpoint_mend has brought to its checkpoint, to go on from there. */
 status_t snapshot_reopen(const char *path, const config_t *config, const checkpoint_t *checkpoint,
                          snapshot_writer_t **writer);
 
@@ -69,11 +69,13 @@ typedef struct {
 } checkpoint_cost_t;
 checkpoint_cost_t snapshot_checkpoint_cost(const snapshot_writer_t *writer);
 
-/* Finds the newest checkpoint of `output` that is sound and that the file bears out: mends the
- * file's skeleton, cuts its frames back to the checkpoint. Warns about what was damaged.
- * STATUS_USAGE where there is nothing to resume, where the file is being written, or where it is
- * that of another config (the keys that differ are listed); STATUS_FAILED where all are damaged. */
-status_t checkpoint_restore(const char *output, checkpoint_t *checkpoint);
+/* Finds the newest checkpoint of `output` that is sound and whose frames the file still holds;
+ * warns where that is not the last one. STATUS_USAGE where there is nothing to resume or the file
+ * is being written; STATUS_FAILED where all are damaged. Changes nothing. */
+status_t checkpoint_find(const char *output, checkpoint_t *checkpoint);
+/* Brings the file to the checkpoint: mends its skeleton (with a warning), cuts its frames.
+ * STATUS_USAGE where it is the file of another config (the keys that differ are listed). */
+status_t checkpoint_mend(const char *output, const checkpoint_t *checkpoint);
 /* Copies the frames of a checkpoint's file into a new one that has been created with as many kept
  * (snapshot_create). */
 status_t snapshot_copy_frames(snapshot_writer_t *writer, const char *from,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/io/snapshot_internal.h"
+#include "host/io/xdmf.h"
 
 /* ---- whose file it is ---- */
 
@@ -79,8 +80,7 @@ static status_t mend(int fd, const char *output, const checkpoint_t *checkpoint)
     layout_t now = *layout;
     struct stat file;
     now.skeleton = NULL;
-    if (fstat(fd, &file) != 0 || ((uint64_t)file.st_size < layout->size &&
-                                  ftruncate(fd, (off_t)layout->size) != 0)) /* reads as 0 */
+    if (fstat(fd, &file) != 0)
         FAIL(STATUS_FAILED, "%s: cannot be mended: %s", output, strerror(errno));
     TRY(layout_take_skeleton(fd, output, &now));
     bool same = (uint64_t)file.st_size == layout->size &&
@@ -105,53 +105,61 @@ static status_t mend(int fd, const char *output, const checkpoint_t *checkpoint)
     return STATUS_OK;
 }
 
-static status_t restore_one(int fd, const char *output, checkpoint_age_t age,
-                            checkpoint_t *checkpoint) {
+static status_t find_one(int fd, const char *output, checkpoint_age_t age,
+                         checkpoint_t *checkpoint) {
     TRY(checkpoint_load(output, age, checkpoint));
     status_t status = frames_sound(fd, output, checkpoint);
-    if (status == STATUS_OK)
-        status = mend(fd, output, checkpoint);
     if (status != STATUS_OK)
         checkpoint_destroy(checkpoint);
     return status;
 }
 
-static status_t restore(int fd, const char *output, checkpoint_t *checkpoint) {
+static status_t find(int fd, const char *output, checkpoint_t *checkpoint) {
     char reason[1024];
-    status_t status = restore_one(fd, output, CHECKPOINT_LAST, checkpoint);
-    if (status != STATUS_FAILED)
-        return status;
+    if (!checkpoint_is_there(output))
+        FAIL(STATUS_USAGE,
+             "%s: has no checkpoint (%s.checkpoint), so it cannot be resumed; start anew with "
+             "`brisc run --force`",
+             output, output);
+    if (find_one(fd, output, CHECKPOINT_LAST, checkpoint) == STATUS_OK)
+        return STATUS_OK;
     snprintf(reason, sizeof reason, "%s", status_message());
-    status = restore_one(fd, output, CHECKPOINT_PREVIOUS, checkpoint);
-    if (status == STATUS_OK)
-        status_warn("%s; going back to the checkpoint before, step %llu", reason,
-                    (unsigned long long)checkpoint->position.step);
-    if (status == STATUS_FAILED)
+    if (find_one(fd, output, CHECKPOINT_PREVIOUS, checkpoint) != STATUS_OK)
         FAIL(STATUS_FAILED,
              "%s; nor is there a checkpoint before it that could be used (%s); start anew with "
              "`brisc run --force`",
              reason, status_message());
+    status_warn("%s; going back to the checkpoint before, step %llu", reason,
+                (unsigned long long)checkpoint->position.step);
+    return STATUS_OK;
+}
+
+/* Opens the output for this program alone. */
+static status_t open_alone(const char *output, int *fd) {
+    *fd = open(output, O_RDWR | O_CLOEXEC);
+    if (*fd < 0)
+        FAIL(STATUS_USAGE, "%s: cannot be opened: %s; give the output file of a run", output,
+             strerror(errno));
+    if (flock(*fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        close(*fd);
+        FAIL(STATUS_USAGE, "%s: another program is writing it; wait for that to end", output);
+    }
+    return STATUS_OK;
+}
+
+status_t checkpoint_find(const char *output, checkpoint_t *checkpoint) {
+    int fd;
+    memset(checkpoint, 0, sizeof *checkpoint);
+    TRY(open_alone(output, &fd));
+    status_t status = find(fd, output, checkpoint);
+    close(fd);
     return status;
 }
 
-status_t checkpoint_restore(const char *output, checkpoint_t *checkpoint) {
-    memset(checkpoint, 0, sizeof *checkpoint);
-    int fd = open(output, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        FAIL(STATUS_USAGE, "%s: cannot be opened: %s; give the output file of a run", output,
-             strerror(errno));
-    status_t status;
-    if (!checkpoint_is_there(output))
-        status =
-            status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                        "%s: has no checkpoint (%s.checkpoint), so it cannot be resumed; start "
-                        "anew with `brisc run --force`",
-                        output, output);
-    else if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
-                             "%s: another program is writing it; wait for that to end", output);
-    else
-        status = restore(fd, output, checkpoint);
+status_t checkpoint_mend(const char *output, const checkpoint_t *checkpoint) {
+    int fd;
+    TRY(open_alone(output, &fd));
+    status_t status = mend(fd, output, checkpoint);
     close(fd);
     return status;
 }
@@ -180,6 +188,8 @@ status_t snapshot_reopen(const char *path, const config_t *config, const checkpo
     status_t status = h5_open(path, 1, &writer->file);
     if (status == STATUS_OK)
         status = adopt(writer, checkpoint);
+    if (status == STATUS_OK)
+        status = xdmf_complete(writer->file);
     if (status == STATUS_OK)
         status = snapshot_writer_run(writer);
     if (status != STATUS_OK) {

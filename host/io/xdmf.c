@@ -2,9 +2,11 @@
 #include "host/io/xdmf.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void put_escaped(FILE *out, const char *text) {
     for (; *text != '\0'; text++) {
@@ -99,4 +101,13 @@ status_t xdmf_write(h5_file_t *file) {
     free(xdmf_path);
     free(variables);
     return status;
+}
+
+status_t xdmf_complete(h5_file_t *file) {
+    char *path = NULL;
+    if (asprintf(&path, "%s.xdmf", h5_path(file)) < 0)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    bool there = access(path, F_OK) == 0;
+    free(path);
+    return there ? STATUS_OK : xdmf_write(file);
 }
