@@ -131,6 +131,8 @@ def signals(study):
         child = study.start(place, "run", "c.yaml", "-o", "run.h5")
         while child.poll() is None and not os.path.exists(os.path.join(place, "run.h5.checkpoint.previous")):
             time.sleep(0.01)
+        busy = study.run(place, "resume", "run.h5")
+        study.expect("resumed while it runs", busy.returncode == USAGE and "another program" in busy.err, busy.err)
         child.send_signal(number)
         asked = time.monotonic()
         _, err = child.communicate(timeout=60)
@@ -138,7 +140,8 @@ def signals(study):
         study.expect(name, child.returncode == STOPPED and "brisc resume run.h5" in err, err)
         study.expect(f"{name}: at once", time.monotonic() - asked < 5.0)
         study.readable(name, os.path.join(place, "run.h5"))
-        done = study.run(place, "resume", "run.h5", *other)
+        with h5py.File(os.path.join(place, "run.h5")):  # a reader does not keep it out
+            done = study.run(place, "resume", "run.h5", *other)
         if "avx2" in other and "lacks it" in done.err:
             done = study.run(place, "resume", "run.h5", "--threads", "3")
         study.expect(f"{name}: resume", done.returncode == DONE and "resumed" in done.out, done.err)

@@ -10,6 +10,7 @@
 #define cuda_apply emulated_apply
 #define cuda_require emulated_require
 #define cuda_upload emulated_upload
+#define CUDA_YARDSTICKS NULL /* there is no cuSPARSE here */
 #include "kernels/cuda/apply.cu"
 #include "kernels/cuda/backend.cu"
 #include "kernels/cuda/build.cu"

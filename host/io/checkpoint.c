@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -119,19 +120,19 @@ static status_t from_bytes(const char *name, const unsigned char *bytes, size_t 
 
 /* ---- files ---- */
 
-static status_t write_synced(const char *name, const unsigned char *bytes, size_t size) {
-    int fd = open(name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
-    bool done = fd >= 0 && write_at(fd, 0, bytes, size) && fsync(fd) == 0;
+/* Writes and syncs it; *fd stays open, locked where the filesystem has locks. */
+static status_t write_synced(const char *name, const unsigned char *bytes, size_t size, int *fd) {
+    *fd = open(name, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
+    if (*fd >= 0 && write_at(*fd, 0, bytes, size) && fsync(*fd) == 0) {
+        (void)flock(*fd, LOCK_EX | LOCK_NB);
+        return STATUS_OK;
+    }
     int error = errno;
-    if (fd >= 0 && close(fd) != 0 && done) {
-        done = false;
-        error = errno;
-    }
-    if (!done) {
-        unlink(name);
-        FAIL(STATUS_FAILED, "%s: cannot be written: %s; free space there", name, strerror(error));
-    }
-    return STATUS_OK;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    unlink(name);
+    FAIL(STATUS_FAILED, "%s: cannot be written: %s; free space there", name, strerror(error));
 }
 
 /* A rename is on disk once its folder is; filesystems that cannot sync a folder are left at that.
@@ -147,7 +148,48 @@ static void sync_folder(const char *path) {
     free(folder);
 }
 
-status_t checkpoint_store(const char *output, const checkpoint_t *checkpoint, uint64_t *stored) {
+static void unlock(checkpoint_t *checkpoint) {
+    if (checkpoint->lock)
+        close(checkpoint->lock - 1);
+    checkpoint->lock = 0;
+}
+
+/* Locks the file that has the name when it is locked: a writer may just have replaced it. */
+static status_t lock(const char *name, const char *output, checkpoint_t *checkpoint) {
+    struct stat ours, named;
+    do {
+        unlock(checkpoint);
+        int fd = open(name, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            FAIL(STATUS_FAILED, "%s: cannot be read: %s", name, strerror(errno));
+        checkpoint->lock = fd + 1;
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            unlock(checkpoint);
+            FAIL(STATUS_USAGE, "%s: another program is writing it; wait for that to end", output);
+        }
+    } while (fstat(checkpoint->lock - 1, &ours) == 0 && stat(name, &named) == 0 &&
+             ours.st_ino != named.st_ino);
+    return STATUS_OK;
+}
+
+status_t checkpoint_lock(const char *output, checkpoint_t *checkpoint) {
+    for (int age = 0; age < CHECKPOINTS; age++) {
+        char *name = name_of(output, suffixes[age]);
+        if (!name)
+            FAIL(STATUS_FAILED, "%s: no memory", output);
+        status_t status = access(name, F_OK) == 0 ? lock(name, output, checkpoint) : STATUS_FAILED;
+        free(name);
+        if (status != STATUS_FAILED)
+            return status;
+    }
+    FAIL(STATUS_USAGE,
+         "%s: has no checkpoint (%s.checkpoint), so it cannot be resumed; start anew with "
+         "`brisc run --force`",
+         output, output);
+}
+
+status_t checkpoint_store(const char *output, checkpoint_t *checkpoint, uint64_t *stored) {
+    int fd = -1;
     size_t size = 0;
     unsigned char *bytes = to_bytes(checkpoint, &size);
     char *last = name_of(output, suffixes[CHECKPOINT_LAST]);
@@ -158,14 +200,18 @@ status_t checkpoint_store(const char *output, const checkpoint_t *checkpoint, ui
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: no memory for a checkpoint",
                              output);
     if (status == STATUS_OK)
-        status = write_synced(temporary, bytes, size);
+        status = write_synced(temporary, bytes, size, &fd);
     if (status == STATUS_OK &&
         ((rename(last, previous) != 0 && errno != ENOENT) || rename(temporary, last) != 0))
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: cannot be named: %s", last,
                              strerror(errno));
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         sync_folder(output);
-    *stored = size;
+        unlock(checkpoint);
+        checkpoint->lock = fd + 1;
+        *stored = size;
+    } else if (fd >= 0)
+        close(fd);
     free(bytes);
     free(last);
     free(previous);
@@ -216,22 +262,27 @@ static status_t load(const char *name, checkpoint_t *checkpoint) {
 }
 
 status_t checkpoint_load(const char *output, checkpoint_age_t age, checkpoint_t *checkpoint) {
-    memset(checkpoint, 0, sizeof *checkpoint);
+    *checkpoint = (checkpoint_t){.lock = checkpoint->lock};
     char *name = name_of(output, suffixes[age]);
     if (!name)
         FAIL(STATUS_FAILED, "%s: no memory", output);
     status_t status = load(name, checkpoint);
     free(name);
     if (status != STATUS_OK)
-        checkpoint_destroy(checkpoint);
+        checkpoint_forget(checkpoint);
     return status;
 }
 
-void checkpoint_destroy(checkpoint_t *checkpoint) {
+void checkpoint_forget(checkpoint_t *checkpoint) {
     free(checkpoint->config);
     free(checkpoint->layout.skeleton);
     free(checkpoint->position.h);
-    memset(checkpoint, 0, sizeof *checkpoint);
+    *checkpoint = (checkpoint_t){.lock = checkpoint->lock};
+}
+
+void checkpoint_destroy(checkpoint_t *checkpoint) {
+    checkpoint_forget(checkpoint);
+    unlock(checkpoint);
 }
 
 int checkpoint_is_there(const char *output) {

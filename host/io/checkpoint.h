@@ -28,14 +28,22 @@ typedef struct {
     char *config; /* resolved, as YAML; its seed and the step address every random number */
     layout_t layout;
     position_t position;
+    int lock; /* descriptor + 1 of the locked checkpoint file; 0: none */
 } checkpoint_t;
 
 typedef enum { CHECKPOINT_LAST, CHECKPOINT_PREVIOUS, CHECKPOINTS } checkpoint_age_t;
 
-/* Replaces the last checkpoint of `output`, which becomes the previous one; *bytes: its size. */
-status_t checkpoint_store(const char *output, const checkpoint_t *checkpoint, uint64_t *bytes);
-/* STATUS_FAILED where it is missing, damaged, or of a format that this brisc does not read. */
+/* Keeps other runs and resumes of `output` out, as long as checkpoint->lock is held: who writes an
+ * output holds a lock on its last checkpoint. (A lock on the output itself would keep a resume out
+ * while somebody reads it.) STATUS_USAGE where another program holds it. */
+status_t checkpoint_lock(const char *output, checkpoint_t *checkpoint);
+/* Replaces the last checkpoint of `output`, which becomes the previous one, and moves the
+ * lock to it; *bytes: its size. */
+status_t checkpoint_store(const char *output, checkpoint_t *checkpoint, uint64_t *bytes);
+/* Keeps the lock. STATUS_FAILED where it is missing, damaged, or of a format that this brisc does
+ * not read. */
 status_t checkpoint_load(const char *output, checkpoint_age_t age, checkpoint_t *checkpoint);
+void checkpoint_forget(checkpoint_t *checkpoint); /* all but the lock */
 void checkpoint_destroy(checkpoint_t *checkpoint);
 int checkpoint_is_there(const char *output); /* the last or the previous one */
 /* Removes the previous one: a finished run needs it no more. */

@@ -157,14 +157,12 @@ int h5_is(const char *path) {
     return H5Fis_hdf5(path) > 0;
 }
 
-status_t h5_open(const char *path, int writable, h5_file_t **result) {
+static status_t open_with(const char *path, int writable, hid_t properties, h5_file_t **result) {
     h5_quiet();
     *result = NULL;
     if (access(path, writable ? R_OK | W_OK : R_OK) != 0)
         FAIL(STATUS_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
-    hid_t properties = access_properties();
     hid_t id = H5Fopen(path, writable ? H5F_ACC_RDWR : H5F_ACC_RDONLY, properties);
-    H5Pclose(properties);
     if (id < 0) {
         if (strcmp(h5_reason(), strerror(EAGAIN)) == 0)
             FAIL(STATUS_USAGE, "%s: another program is writing it; wait for that to end", path);
@@ -182,6 +180,23 @@ status_t h5_open(const char *path, int writable, h5_file_t **result) {
         admit_readers(file);
     *result = file;
     return STATUS_OK;
+}
+
+status_t h5_open(const char *path, int writable, h5_file_t **file) {
+    hid_t properties = access_properties();
+    status_t status = open_with(path, writable, properties, file);
+    H5Pclose(properties);
+    return status;
+}
+
+status_t h5_open_among_readers(const char *path, h5_file_t **file) {
+    hid_t properties = access_properties();
+#if H5_VERSION_GE(1, 10, 7) /* an older one has only HDF5_USE_FILE_LOCKING in the environment */
+    H5Pset_file_locking(properties, false, true);
+#endif
+    status_t status = open_with(path, 1, properties, file);
+    H5Pclose(properties);
+    return status;
 }
 
 status_t h5_reserve(h5_file_t *file, size_t bytes, const char *object) {

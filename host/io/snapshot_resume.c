@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,17 +109,12 @@ static status_t find_one(int fd, const char *output, checkpoint_age_t age,
     TRY(checkpoint_load(output, age, checkpoint));
     status_t status = frames_sound(fd, output, checkpoint);
     if (status != STATUS_OK)
-        checkpoint_destroy(checkpoint);
+        checkpoint_forget(checkpoint);
     return status;
 }
 
 static status_t find(int fd, const char *output, checkpoint_t *checkpoint) {
     char reason[1024];
-    if (!checkpoint_is_there(output))
-        FAIL(STATUS_USAGE,
-             "%s: has no checkpoint (%s.checkpoint), so it cannot be resumed; start anew with "
-             "`brisc run --force`",
-             output, output);
     if (find_one(fd, output, CHECKPOINT_LAST, checkpoint) == STATUS_OK)
         return STATUS_OK;
     snprintf(reason, sizeof reason, "%s", status_message());
@@ -134,31 +128,28 @@ static status_t find(int fd, const char *output, checkpoint_t *checkpoint) {
     return STATUS_OK;
 }
 
-/* Opens the output for this program alone. */
-static status_t open_alone(const char *output, int *fd) {
-    *fd = open(output, O_RDWR | O_CLOEXEC);
+static status_t open_output(const char *output, int flags, int *fd) {
+    *fd = open(output, flags | O_CLOEXEC);
     if (*fd < 0)
         FAIL(STATUS_USAGE, "%s: cannot be opened: %s; give the output file of a run", output,
              strerror(errno));
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        close(*fd);
-        FAIL(STATUS_USAGE, "%s: another program is writing it; wait for that to end", output);
-    }
     return STATUS_OK;
 }
 
 status_t checkpoint_find(const char *output, checkpoint_t *checkpoint) {
     int fd;
     memset(checkpoint, 0, sizeof *checkpoint);
-    TRY(open_alone(output, &fd));
-    status_t status = find(fd, output, checkpoint);
+    TRY(open_output(output, O_RDONLY, &fd));
+    status_t status = checkpoint_lock(output, checkpoint);
+    if (status == STATUS_OK)
+        status = find(fd, output, checkpoint);
     close(fd);
     return status;
 }
 
 status_t checkpoint_mend(const char *output, const checkpoint_t *checkpoint) {
     int fd;
-    TRY(open_alone(output, &fd));
+    TRY(open_output(output, O_RDWR, &fd));
     status_t status = mend(fd, output, checkpoint);
     close(fd);
     return status;
@@ -185,7 +176,7 @@ status_t snapshot_reopen(const char *path, const config_t *config, const checkpo
     snapshot_writer_t *writer = NULL;
     *result = NULL;
     TRY(snapshot_writer_new(path, config, &kept, &writer));
-    status_t status = h5_open(path, 1, &writer->file);
+    status_t status = h5_open_among_readers(path, &writer->file);
     if (status == STATUS_OK)
         status = adopt(writer, checkpoint);
     if (status == STATUS_OK)

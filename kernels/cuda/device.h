@@ -56,11 +56,9 @@ template <typename T> status_t cuda_allocate(T **memory, uint64_t n, const char 
     CUDA(cudaMalloc(memory, n * sizeof(T)));
     return STATUS_OK;
 }
-#ifdef BRISC_CUDA /* not in an emulated build: there is no cuSPARSE */
+#ifndef CUDA_YARDSTICKS /* an emulated build has none */
 extern "C" const yardsticks_t cuda_yardsticks;
 #define CUDA_YARDSTICKS (&cuda_yardsticks)
-#else
-#define CUDA_YARDSTICKS NULL
 #endif
 
 /* Copies the host's device_t to the device. */
