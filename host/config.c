@@ -8,7 +8,7 @@
 #include <string.h>
 
 static bool name_is_valid(const char *name) {
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    size_t n = strspn(name, KEY_CHARACTERS);
     return !name[n] && n > 0 && n < NAME_SIZE && isalpha((unsigned char)name[0]);
 }
 
@@ -30,7 +30,7 @@ static status_t check_keys(const config_source_t *source, struct fy_node *node, 
         size_t length = 0;
         const char *name = key ? fy_node_get_scalar(key, &length) : NULL;
         config_source_text(key, text, sizeof text);
-        if (!name)
+        if (!name || memchr(name, 0, length)) /* "\0" inside: what follows would be ignored */
             FAIL(STATUS_USAGE, "%s: %s: found %s as a key, expected a plain name", source->origin,
                  *path ? path : "at the top", text);
         snprintf(below, sizeof below, "%s%s%.*s", path, *path ? "." : "",

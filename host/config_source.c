@@ -179,8 +179,11 @@ static status_t set_value(const config_source_t *source, const char *path, const
             }
             fy_node_set_marker(value, SET_MARKER);
             if (pair ? fy_node_pair_set_value(pair, value)
-                     : !key || fy_node_mapping_append(map, key, value))
+                     : !key || fy_node_mapping_append(map, key, value)) {
+                fy_node_free(key);
+                fy_node_free(value);
                 FAIL(STATUS_FAILED, "%s: no memory to set it", where);
+            }
         }
         if (last)
             break;
@@ -218,6 +221,9 @@ static status_t apply_override(config_source_t *source, const char *text) {
     if (!equals || equals == text || equals - text >= PATH_SIZE)
         FAIL(STATUS_USAGE, "%s: expected key.path=value, such as simulation.dt=0.1", where);
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
+    if (path[strspn(path,
+                    KEY_CHARACTERS ".")]) /* the YAML library takes " I" and "I" for one key */
+        FAIL(STATUS_USAGE, "%s: keys have letters, digits and _, with a dot between them", where);
     const param_t *param = param_find(path, &section);
     if (!param && !section) {
         param_nearest(path, nearest);

@@ -8,6 +8,7 @@
 #include "host/params.h"
 
 enum { WHERE_SIZE = 320 };
+#define KEY_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 typedef struct {
     const char *origin; /* the file's name */
