@@ -129,8 +129,11 @@ static void check_pathway(const network_t *net, const pathway_t *w, const pathwa
     PROMISE(facts->clipped_share >= 0.0 && facts->clipped_share <= 1.0, "clipped_share");
 }
 
-static void check_population(const population_t *p, const char *name) {
+static void check_population(const population_t *p, const population_config_t *c) {
     const gain_t *g = &p->gain;
+    const char *name = c->name;
+    for (int i = 0; i < 2; i++)
+        PROMISE(isfinite((float)c->initial.value[i]), name);
     PROMISE(p->delta > 0.0f && p->delta <= 1.0f, name);
     PROMISE(isfinite(p->noise) && isfinite(p->input), name);
     PROMISE(g->max > 0.0f && g->slope > 0.0f && g->exponent > 0.0f, name);
@@ -141,19 +144,20 @@ static void check_population(const population_t *p, const char *name) {
         PROMISE(!isnan(gain_rate(*g, (float)h)), name); /* an infinite one saturates */
 }
 
-static void check_plan(const config_t *config) {
+static outcome_t check_plan(const config_t *config) {
     network_plan_t plan;
     status_t status = network_plan_create(config, &plan);
     if (status != STATUS_OK) {
         check_refusal(status);
-        return;
+        return OUTCOME_REFUSED;
     }
     for (uint32_t a = 0; a < plan.net.populations; a++)
-        check_population(&plan.net.population[a], config->population[a].name);
+        check_population(&plan.net.population[a], &config->population[a]);
     for (uint32_t i = 0; i < plan.net.pathways; i++)
         check_pathway(&plan.net, &plan.net.pathway[i], &plan.facts[i]);
     PROMISE(isfinite(plan.synapses_expected) && isfinite(plan.candidates), "synapses");
     network_plan_destroy(&plan);
+    return OUTCOME_PLANNED;
 }
 
 outcome_t config_try(const char *data, size_t size) {
@@ -173,10 +177,8 @@ outcome_t config_try(const char *data, size_t size) {
     }
     outcome = OUTCOME_ACCEPTED;
     check_resolved(&config);
-    if (plan_cost(&config) <= PLAN_COST_MAX) {
-        check_plan(&config);
-        outcome = OUTCOME_PLANNED;
-    }
+    if (plan_cost(&config) <= PLAN_COST_MAX)
+        outcome = check_plan(&config);
     config_destroy(&config);
     return outcome;
 }

@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-/* Refused with a message; accepted; accepted and small enough that its plan was made too. */
+/* Refused with a message, by config_load or by the plan; accepted; accepted, and small enough that
+ * its plan was made too. */
 typedef enum { OUTCOME_REFUSED, OUTCOME_ACCEPTED, OUTCOME_PLANNED, OUTCOMES } outcome_t;
 
 outcome_t config_try(const char *data, size_t size);
