@@ -8,7 +8,7 @@
 #include <string.h>
 
 static bool name_is_valid(const char *name) {
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    size_t n = strspn(name, KEY_CHARACTERS);
     return !name[n] && n > 0 && n < NAME_SIZE && isalpha((unsigned char)name[0]);
 }
 
@@ -30,7 +30,7 @@ static status_t check_keys(const config_source_t *source, struct fy_node *node, 
         size_t length = 0;
         const char *name = key ? fy_node_get_scalar(key, &length) : NULL;
         config_source_text(key, text, sizeof text);
-        if (!name)
+        if (!name || memchr(name, 0, length)) /* "\0" inside: what follows would be ignored */
             FAIL(STATUS_USAGE, "%s: %s: found %s as a key, expected a plain name", source->origin,
                  *path ? path : "at the top", text);
         snprintf(below, sizeof below, "%s%s%.*s", path, *path ? "." : "",
@@ -211,13 +211,12 @@ status_t config_parse(const char *text, const char *origin, const char *const *o
 
 status_t config_load(const char *path, const char *const *overrides, size_t n_overrides,
                      config_t *config) {
-    enum { SIZE_MAX_BYTES = 1 << 16 }; /* the YAML library takes minutes over a MiB of keys */
     memset(config, 0, sizeof *config);
     FILE *file = fopen(path, "rb");
     if (!file)
         FAIL(STATUS_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
-    char *text = malloc(SIZE_MAX_BYTES + 1);
-    size_t size = text ? fread(text, 1, SIZE_MAX_BYTES + 1, file) : 0;
+    char *text = malloc(CONFIG_SIZE_MAX + 1);
+    size_t size = text ? fread(text, 1, CONFIG_SIZE_MAX + 1, file) : 0;
     int error = ferror(file) ? errno : 0;
     fclose(file);
     status_t status = STATUS_OK;
@@ -226,7 +225,7 @@ status_t config_load(const char *path, const char *const *overrides, size_t n_ov
     else if (error)
         status = status_fail(STATUS_USAGE, __FILE__, __LINE__, "%s: cannot be read: %s", path,
                              strerror(error));
-    else if (size > SIZE_MAX_BYTES || memchr(text, 0, size))
+    else if (size > CONFIG_SIZE_MAX || memchr(text, 0, size))
         status = status_fail(STATUS_USAGE, __FILE__, __LINE__,
                              "%s: not a config; expected a YAML text file below 64 KiB", path);
     if (status == STATUS_OK) {

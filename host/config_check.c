@@ -2,6 +2,10 @@
 
 #include <math.h>
 
+/* rate_max sets a power of two that has to be a float; 1e-9 as the least gain.max. 2^-24: half a
+ * unit in a float's last place. */
+static const double RATE_MAX_LEAST = 1e-9, DELTA_LEAST = 0x1p-24;
+
 /* Whether a is a whole multiple of b, 1 to 1e12 times, but for rounding: each of a, b and a/b is
  * off by at most half a unit in the last place, 3e-16 of the ratio in all; 1e-12 leaves room for
  * values that are sums. */
@@ -59,6 +63,15 @@ static status_t check_population(const config_t *config, const config_source_t *
     snprintf(path, sizeof path, "populations.%s.gain.min", p->name);
     if (p->gain.kind == GAIN_CLIPPED_LINEAR && p->gain.min >= p->gain.max)
         FAIL_KEY(source, path, "%.15g is not below gain.max, %.15g", p->gain.min, p->gain.max);
+    snprintf(path, sizeof path, "populations.%s.rate_max", p->name);
+    if (p->rate_max > 0 && p->rate_max < RATE_MAX_LEAST)
+        FAIL_KEY(source, path, "%.15g is below %g; 0 takes it from the gain", p->rate_max,
+                 RATE_MAX_LEAST);
+    if (config->simulation.dt_ms < DELTA_LEAST * p->tau_ms)
+        FAIL_KEY(source, "simulation.dt",
+                 "%.15g ms is less than 2^-24 of the time constant of population %s, %.15g ms: a "
+                 "step would not change a potential, which is a 32-bit float",
+                 config->simulation.dt_ms, p->name, p->tau_ms);
     if (config->simulation.dt_ms > p->tau_ms)
         FAIL_KEY(source, "simulation.dt",
                  "%.15g ms is longer than the time constant of population %s, %.15g ms: Euler's "

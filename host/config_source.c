@@ -179,8 +179,11 @@ static status_t set_value(const config_source_t *source, const char *path, const
             }
             fy_node_set_marker(value, SET_MARKER);
             if (pair ? fy_node_pair_set_value(pair, value)
-                     : !key || fy_node_mapping_append(map, key, value))
+                     : !key || fy_node_mapping_append(map, key, value)) {
+                fy_node_free(key);
+                fy_node_free(value);
                 FAIL(STATUS_FAILED, "%s: no memory to set it", where);
+            }
         }
         if (last)
             break;
@@ -217,7 +220,12 @@ static status_t apply_override(config_source_t *source, const char *text) {
         FAIL(STATUS_USAGE, "--set: expected one line of UTF-8 text");
     if (!equals || equals == text || equals - text >= PATH_SIZE)
         FAIL(STATUS_USAGE, "%s: expected key.path=value, such as simulation.dt=0.1", where);
+    if (strlen(text) > OVERRIDE_SIZE_MAX)
+        FAIL(STATUS_USAGE, "%s: longer than 4 KiB; set single keys", where);
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
+    if (path[strspn(path,
+                    KEY_CHARACTERS ".")]) /* the YAML library takes " I" and "I" for one key */
+        FAIL(STATUS_USAGE, "%s: keys have letters, digits and _, with a dot between them", where);
     const param_t *param = param_find(path, &section);
     if (!param && !section) {
         param_nearest(path, nearest);
@@ -255,6 +263,8 @@ status_t config_source_open(const char *text, const char *origin, const char *co
                             size_t n_overrides, config_source_t *source) {
     *source =
         (config_source_t){.origin = origin, .overrides = overrides, .n_overrides = n_overrides};
+    if (strlen(text) > CONFIG_SIZE_MAX) /* also of a text that is in no file of its own */
+        FAIL(STATUS_USAGE, "%s: not a config; expected YAML text below 64 KiB", origin);
     int line = foreign_line(text);
     if (line)
         FAIL(STATUS_USAGE, "%s:%d: not UTF-8 text; a config is a YAML text file", origin, line);

@@ -7,7 +7,10 @@
 
 #include "host/params.h"
 
-enum { WHERE_SIZE = 320 };
+/* The YAML library compares each key with every other: a file of keys takes 2 s at 64 KiB, minutes
+ * at a MiB. Nesting it limits itself (64). */
+enum { WHERE_SIZE = 320, CONFIG_SIZE_MAX = 1 << 16, OVERRIDE_SIZE_MAX = 1 << 12 }; /* bytes */
+#define KEY_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 typedef struct {
     const char *origin; /* the file's name */

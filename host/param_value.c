@@ -23,9 +23,10 @@ static const struct {
     double seconds;
 } durations[] = {{"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
 enum { DURATIONS = sizeof durations / sizeof durations[0] };
+static const double DURATION_MAX_S = 1e9, INITIAL_MAX = 1e6; /* as every other potential's */
 
-static const char *const EXPECTED_INITIAL =
-    "{uniform: [low, high]}, {normal: [mean, std]}, {constant: h} or {file: \"path\"}";
+static const char *const EXPECTED_INITIAL = "{uniform: [low, high]}, {normal: [mean, std]}, "
+                                            "{constant: h} or {file: \"path\"}, within +-1e6";
 
 void param_expected(const param_t *param, char *out, size_t size) {
     size_t n;
@@ -51,7 +52,8 @@ void param_expected(const param_t *param, char *out, size_t size) {
         snprintf(out, size, "%s", EXPECTED_INITIAL);
         return;
     case TYPE_DURATION:
-        snprintf(out, size, "0 or a duration with its unit (ms, s, min, h, d), such as 60s");
+        snprintf(out, size,
+                 "0 or a duration with its unit (ms, s, min, h, d), such as 60s, up to 1e9s");
         return;
     }
 }
@@ -141,7 +143,7 @@ static bool initial_read(struct fy_node *node, initial_config_t *place) {
         return false;
     for (int i = 0; i < numbers; i++) {
         const char *text = scalar(numbers == 1 ? value : fy_node_sequence_get_by_index(value, i));
-        if (!text || !number_read(text, &initial.value[i]))
+        if (!text || !number_read(text, &initial.value[i]) || fabs(initial.value[i]) > INITIAL_MAX)
             return false;
     }
     if (kind == INITIAL_UNIFORM && initial.value[0] > initial.value[1])
@@ -173,7 +175,7 @@ static bool duration_read(const char *text, double *place) {
     while (n > 0 && text[n - 1] == ' ') /* "5 min" */
         n--;
     snprintf(number, sizeof number, "%.*s", (int)n, text);
-    if (!number_read(number, &value) || value < 0 || value > 1e9)
+    if (!number_read(number, &value) || value < 0)
         return false;
     const char *suffix = text + n + strspn(text + n, " ");
     if (value == 0 && !*suffix) {
@@ -182,7 +184,10 @@ static bool duration_read(const char *text, double *place) {
     }
     for (size_t i = 0; i < DURATIONS; i++)
         if (strcmp(suffix, durations[i].suffix) == 0) {
-            *place = value * durations[i].seconds;
+            value *= durations[i].seconds;
+            if (value > DURATION_MAX_S)
+                return false;
+            *place = value;
             return true;
         }
     return false;

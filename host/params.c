@@ -43,6 +43,7 @@ const char *regime_name(regime_t regime) {
     .scope = SCOPE_CONNECTION, .offset = offsetof(connection_config_t, field)
 #define NUMBER(low, high) .type = TYPE_NUMBER, .min = low, .max = high
 #define POSITIVE(high) .type = TYPE_NUMBER, .min = 0, .min_excluded = true, .max = high
+#define GAIN_LEAST 1e-9 /* and its products with 1e6 are normal floats */
 #define CHOICE(list) .type = TYPE_CHOICE, .choices = list
 #define ONLY_IF(field, set)                                                                        \
     .only_if = {.values = set, .offset = offsetof(connection_config_t, field)}
@@ -65,7 +66,7 @@ const param_t params[] = {
                 "sigmoid: max/(1 + exp(-x))"},
     {.path = "populations.*.gain.max",
      IN_POPULATION(gain.max),
-     POSITIVE(1e6),
+     NUMBER(GAIN_LEAST, 1e6),
      .fallback = "1",
      .meaning = "largest rate of tanh, clipped_linear and sigmoid"},
     {.path = "populations.*.gain.min",
@@ -75,7 +76,7 @@ const param_t params[] = {
      .meaning = "smallest rate of clipped_linear"},
     {.path = "populations.*.gain.slope",
      IN_POPULATION(gain.slope),
-     POSITIVE(1e6),
+     NUMBER(GAIN_LEAST, 1e6),
      .fallback = "1",
      .meaning = "the gain's slope"},
     {.path = "populations.*.gain.threshold",
@@ -85,7 +86,7 @@ const param_t params[] = {
      .meaning = "potential at which x = 0"},
     {.path = "populations.*.gain.exponent",
      IN_POPULATION(gain.exponent),
-     POSITIVE(10),
+     NUMBER(GAIN_LEAST, 10),
      .fallback = "1",
      .meaning = "exponent of threshold_power"},
     {.path = "populations.*.tau",

@@ -145,6 +145,12 @@ static status_t weights_set(pathway_t *w, const connection_config_t *c, double k
         largest = log_largest > 0.0 ? 1.0 / fm_exp64(-log_largest) : fm_exp64(log_largest);
     }
     w->scale = largest > 0.0 ? (float)(largest / weight_code_max(weight_bits)) : 1.0f;
+    if (!(isnormal(w->scale) && isfinite(w->mean) && isfinite(w->std) && isfinite(w->log_mean) &&
+          isfinite(w->log_std)))
+        FAIL(STATUS_USAGE,
+             "%s: weights of mean %g and standard deviation %g (mean and std over out-degree %g, "
+             "and its root) are beyond a 32-bit float; change mean, std or the degree",
+             key, mean, std, k);
     return STATUS_OK;
 }
 
@@ -221,6 +227,9 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
                                .mean = c->mean,
                                .std = c->std,
                                .range = c->range};
+    if (!isfinite(facts->density))
+        FAIL(STATUS_USAGE, "%s: range %g is too short for a mean out-degree of %g; raise it", key,
+             c->range, k);
     axis_window(&x, &y, true, c, plan->dimensions, facts->density);
     axis_window(&y, &x, false, c, plan->dimensions, facts->density);
     if (x.window == 0 || y.window == 0)

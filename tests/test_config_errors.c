@@ -97,7 +97,10 @@ static void test_wrong_values(void **state) {
         {"populations.E.lattice", "[]", "[]", "[nx, ny]"},
         {"populations.E.lattice", "4", "\"4\"", "[nx, ny]"},
         {"populations.E.gain.kind", "relu", "\"relu\"", "one of tanh, linear"},
-        {"populations.E.gain.max", "0", "\"0\"", "(0, 1e+06]"},
+        {"populations.E.gain.max", "0", "\"0\"", "[1e-09, 1e+06]"},
+        {"populations.E.gain.slope", "1e-300", "\"1e-300\"", "[1e-09, 1e+06]"},
+        {"populations.E.initial", "{constant: 1e39}", "constant", "within +-1e6"},
+        {"output.checkpoint_every", "1e9d", "\"1e9d\"", "up to 1e9s"},
         {"populations.E.noise", "-0.1", "\"-0.1\"", "[0, 1e+06]"},
         {"connections.E.E.range", "0.6", "\"0.6\"", "(0, 0.5] torus side"},
         {"connections.E.E.range", "0", "\"0\"", "(0, 0.5]"},
@@ -162,6 +165,11 @@ static void test_cross_checks(void **state) {
     override_refused(ONE, "output.every=0.1", "output.every: 0.1 ms is not a whole number");
     override_refused(ONE, "output.every=1.4", "simulation.duration: 2000 ms", "1.4 ms");
     override_refused(ONE, "simulation.onset=2000", "simulation.onset: 2000 ms is not before");
+    override_refused(ONE, "populations.E.rate_max=1e-306",
+                     "populations.E.rate_max: 1e-306 is below 1e-09");
+    override_refused("populations: {E: {lattice: [4], tau: 1e6}}", "simulation.dt=0.01",
+                     "simulation.dt: 0.01 ms is less than 2^-24 of the time constant",
+                     "population E, 1000000 ms");
     override_refused(ONE, "populations.E.tau=0.1", "simulation.dt: 0.2 ms", "population E, 0.1 ms");
     override_refused("populations: {E: {lattice: [4], gain: {kind: clipped_linear}}}",
                      "populations.E.gain.min=1", "gain.min: 1 is not below gain.max, 1");
@@ -185,6 +193,9 @@ static void test_yaml(void **state) {
     refused("populations: {E: {lattice: &a [4]}, I: {lattice: *a}}\n", "test.yaml:1", "aliases");
     refused("populations: {E: {lattice: [4]}}\n---\na: 1\n", "more than one YAML document");
     refused("populations: {E: {lattice: [4]}}\n# \xff\n", "test.yaml:2", "not UTF-8");
+    refused("populations: {E: {lattice: [4]}}\n\"expect\\0x\": {}\n",
+            "as a key, expected a plain name");
+    refused("populations: {E: {lattice: [4]}}\n\"\\e[2J\": 1\n", "?[2J: unknown key");
     refused("populations: {E: {lattice: [4]}}\n# \x01\n", "test.yaml:2", "not UTF-8");
     config_t c;
     parse("populations: {E: {lattice: &a [4]}} # \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x98\x80\n"
@@ -217,6 +228,7 @@ static void test_overrides(void **state) {
     override_refused("populations: {E: {lattice: [4]}}\nnetwork: 3\n", "network.weight_bits=8",
                      "test.yaml:2: network: found \"3\", expected keys below it");
     override_refused(ONE, "simulation.dt=\n3", "expected one line");
+    override_refused(ONE, "populations. E.tau=3", "keys have letters, digits and _");
 }
 
 static void test_unreadable_files(void **state) {

@@ -207,7 +207,7 @@ static void scales(void **state) {
 /* What cannot work is refused with the key in the message. */
 static void refusals(void **state) {
     (void)state;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 9; i++) {
         config_t c = network_empty();
         network_plan_t plan;
         network_population(&c, "E", i == 0 ? 1999 : 20, i == 0 ? 1999 : 20, 1.0);
@@ -222,6 +222,14 @@ static void refusals(void **state) {
             w->rule = RULE_FIXED_INDEGREE, w->profile = PROFILE_DISC, w->size = 20.0; /* 13 sites */
         if (i == 4)
             w->rule = RULE_FIXED_INDEGREE, w->size = 0.3;
+        if (i == 5) /* density 10/(2 pi range^2 400) */
+            w->range = 1e-200;
+        if (i == 6) /* weights beyond a float, and below it */
+            w->profile = PROFILE_UNIFORM, w->size_kind = SIZE_DENSITY, w->size = 1e-45;
+        if (i == 7)
+            w->mean = 1e-300, w->std = 0.0;
+        if (i == 8) /* log(1 + std^2/mean^2) */
+            w->weights = WEIGHTS_LOGNORMAL, w->mean = 1e-160, w->std = 1e6;
         status_quiet(1);
         assert_int_equal(network_plan_create(&c, &plan), STATUS_USAGE);
         status_quiet(0);
