@@ -144,7 +144,7 @@ static status_t weights_set(pathway_t *w, const connection_config_t *c, double k
         w->log_std = (float)log_std;
         largest = log_largest > 0.0 ? 1.0 / fm_exp64(-log_largest) : fm_exp64(log_largest);
     }
-    w->scale = largest > 0.0 ? (float)(largest / weight_code_max(weight_bits)) : 1.0f;
+    w->scale = (float)(largest / weight_code_max(weight_bits));
     return STATUS_OK;
 }
 

@@ -55,7 +55,12 @@ HD int32_t weight_code(float weight, float scale, int32_t code_max) {
     return code != 0 ? code : weight < 0.0f ? -1 : 1;
 }
 
-/* One of `count` inputs of a target under RULE_FIXED_INDEGREE: the inputs' codes are shifted so
+/* Whether the weights of each target's inputs are recentred on their mean. */
+HD int pathway_recentred(const pathway_t *w) {
+    return w->rule == RULE_FIXED_INDEGREE && w->scale > 0.0f;
+}
+
+/* One of `count` inputs of a target of a recentred pathway: the inputs' codes are shifted so
  * that they sum to round(count mean/scale), as near to the exact mean as integers come (but for
  * those that would become 0: they become 1 and -1 in turn). `rank` is the input's place in the
  * window's row-major order, `sum` the sum of the unshifted codes. Codes that the shift would take
@@ -73,8 +78,7 @@ HD int32_t recentred_code(int32_t code, uint32_t rank, int64_t sum, int64_t want
     return (int32_t)(shifted > code_max ? code_max : shifted < -code_max ? -code_max : shifted);
 }
 HD int64_t recentred_sum(const pathway_t *w) {
-    double codes = w->scale > 0.0f ? (double)w->mean / (double)w->scale : 0.0;
-    return (int64_t)llrint((double)w->indegree * codes);
+    return (int64_t)llrint((double)w->indegree * ((double)w->mean / (double)w->scale));
 }
 
 /* 64-bit mixing for hashes that do not depend on order: they are sums of hash_mix over items. The

@@ -38,8 +38,8 @@ typedef struct {
     const uint32_t *threshold;
     uint32_t indegree; /* RULE_FIXED_INDEGREE: inputs of every target */
     /* Weight of one synapse, in h per unit rate: normal(mean, std); constant mean; lognormal:
-     * sign(mean) exp(log_mean + log_std z). Stored as code * scale, code in [-code_max, code_max].
-     */
+     * sign(mean) exp(log_mean + log_std z). Stored as code * scale, code in [-code_max, code_max];
+     * all weights zero: scale 0, codes 1. */
     float mean, std, log_mean, log_std;
     float scale;
 } pathway_t;

@@ -83,7 +83,7 @@ static void products_as_defined(void **unused) {
                              BACKEND_CASES[k].name, v, i, y[v * n + i], expected[i], error[i]);
                 different += y[v * n + i] != 0.0;
             }
-            assert_true(different > 0);
+            assert_true((different > 0) == (BACKEND_CASES[k].mean != 0));
         }
         free(x);
         free(y);

@@ -122,7 +122,7 @@ static uint32_t inputs_defined(const network_t *net, const pathway_t *w, uint32_
         pair[k].code = weight_code(weight, w->scale, most);
         sum += pair[k].code;
     }
-    for (uint32_t k = 0; k < count && w->rule == RULE_FIXED_INDEGREE; k++)
+    for (uint32_t k = 0; k < count && w->rule == RULE_FIXED_INDEGREE && w->scale > 0.0f; k++)
         pair[k].code = recentred_code(pair[k].code, k, sum, recentred_sum(w), count, most);
     qsort(pair, count, sizeof *pair, by_source);
     return count;
@@ -170,7 +170,7 @@ static void fixed_indegree_rows(void **unused) {
         for (uint32_t i = 0; i < net->pathways; i++) {
             const pathway_t *w = &net->pathway[i];
             const matrix_t *m = &b.matrix[i];
-            double mean_code = (double)w->mean / (double)w->scale;
+            double mean_code = w->scale > 0.0f ? (double)w->mean / (double)w->scale : 1.0;
             int64_t wanted = llrint(w->indegree * mean_code);
             for (uint32_t t = 0; t < targets_of(net, i); t++) {
                 int64_t sum = 0, ones = 0, ends = 0;
@@ -285,6 +285,43 @@ static void steps_as_defined(void **unused) {
         assert_true(hash == expected);
         build_destroy(&b);
     }
+}
+
+/* A pathway of mean 0 and std 0 has its synapses and does nothing: neurons step as without it. */
+static void zero_weights(void **unused) {
+    (void)unused;
+    for (int rule = 0; rule < RULE_KINDS; rule++)
+        for (int weights = 0; weights <= WEIGHTS_CONSTANT; weights++) {
+            backend_case_t zero = BACKEND_CASES[0];
+            zero.rule = rule;
+            zero.weights = weights;
+            zero.mean = zero.std = zero.noise = 0;
+            built_t b;
+            build(&zero, &b);
+            const backend_t *const backend[2] = {&backend_cpu, &backend_cpu};
+            backend_state_t *const state[2] = {b.state, b.state};
+            state_put(backend, state, &b.plan.net);
+            for (uint32_t k = 0; k < b.plan.net.pathways; k++) {
+                assert_true(b.connectivity.synapses[k] > targets_of(&b.plan.net, k));
+                for (uint64_t s = 0; s < b.connectivity.synapses[k]; s++)
+                    assert_int_equal(b.matrix[k].codes[s], 1);
+                assert_true(b.plan.net.pathway[k].scale == 0.0f);
+            }
+            const population_t *p = &b.plan.net.population[0];
+            float before[20 * 16], h[20 * 16];
+            check_status(backend_cpu.get_state(b.state, 0, before));
+            check_status(backend_cpu.step(b.state, 0, 1));
+            check_status(backend_cpu.get_state(b.state, 0, h));
+            for (uint32_t t = 0; t < population_size(p); t++)
+                assert_true(h[t] == fmaf(p->delta, p->input - before[t], before[t]));
+            double x[20 * 16 + 10 * 8], y[20 * 16 + 10 * 8];
+            for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+                x[i] = 1.0 + (double)i;
+            check_status(backend_cpu.apply(b.state, 1, x, y));
+            for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+                assert_true(y[i] == 0.0);
+            build_destroy(&b);
+        }
 }
 
 /* Steps one by one are the same as all at once, and a state put back goes on as before. */
@@ -441,10 +478,10 @@ static void choice_of_backend(void **unused) {
 int main(void) {
     (void)backend_compare;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(edges_as_defined),     cmocka_unit_test(fixed_indegree_rows),
-        cmocka_unit_test(steps_as_defined),     cmocka_unit_test(steps_in_parts),
-        cmocka_unit_test(any_threads_and_simd), cmocka_unit_test(footprint_as_measured),
-        cmocka_unit_test(choice_of_backend),
+        cmocka_unit_test(edges_as_defined),      cmocka_unit_test(fixed_indegree_rows),
+        cmocka_unit_test(steps_as_defined),      cmocka_unit_test(zero_weights),
+        cmocka_unit_test(steps_in_parts),        cmocka_unit_test(any_threads_and_simd),
+        cmocka_unit_test(footprint_as_measured), cmocka_unit_test(choice_of_backend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,7 +194,7 @@ static void scales(void **state) {
     assert_int_equal(net->population[1].rate_shift, 26 - 2); /* 3 < 4 */
     assert_int_equal(net->population[2].rate_shift, 26 + 1); /* 1/2 */
     assert_true(fabs(net->population[3].noise - 0.5 * sqrt(0.02)) < 1e-8);
-    assert_true(net->pathway[0].scale == 1.0f);
+    assert_true(net->pathway[0].scale == 0.0f); /* no weight but 0 */
     /* exp(log_mean + log_std^2/2) = 0.5, its variance 9/4. */
     double m = net->pathway[1].log_mean, s = net->pathway[1].log_std;
     assert_true(fabs(exp(m + s * s / 2.0) - 0.5) < 1e-6);

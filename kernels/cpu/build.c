@@ -187,7 +187,7 @@ static void draw_codes(const backend_state_t *state, const pathway_t *w, uint32_
         input[k].code = weight_code(weight, w->scale, code_max);
         sum += input[k].code;
     }
-    if (w->rule == RULE_FIXED_INDEGREE)
+    if (pathway_recentred(w))
         for (uint32_t k = 0; k < count; k++)
             input[k].code =
                 recentred_code(input[k].code, k, sum, recentred_sum(w), count, code_max);
