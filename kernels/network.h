@@ -36,7 +36,8 @@ typedef struct {
     /* Connection probability times 2^32, [classes_y][classes_x][window_y][window_x]; the draw u
      * of a pair connects it if u < threshold, or if threshold is UINT32_MAX (probability 1). */
     const uint32_t *threshold;
-    uint32_t indegree; /* RULE_FIXED_INDEGREE: inputs of every target */
+    uint32_t indegree;    /* RULE_FIXED_INDEGREE: inputs of every target */
+    uint32_t inputs_most; /* what no target's number of inputs exceeds (kernels/storage.h) */
     /* Weight of one synapse, in h per unit rate: normal(mean, std); constant mean; lognormal:
      * sign(mean) exp(log_mean + log_std z). Stored as code * scale, code in [-code_max, code_max];
      * all weights zero: scale 0, codes 1. */
@@ -50,7 +51,9 @@ typedef struct {
     pathway_t pathway[PATHWAYS_MAX]; /* targets in config order, sources in config order within */
     uint64_t seed;
     uint32_t weight_bits; /* 8, 16, 24 */
-    uint32_t rate_bits;   /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights */
+    /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights; or as many fewer as keep a target's
+     * sum over one pathway below 2^63, if all its codes are the largest (rate_bits_choose). */
+    uint32_t rate_bits;
 } network_t;
 
 /* Greatest common divisor; of 0 and n: n. */

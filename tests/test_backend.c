@@ -142,6 +142,7 @@ static void edges_as_defined(void **unused) {
             for (uint32_t t = 0; t < targets_of(net, i); t++) {
                 uint32_t count = inputs_defined(net, w, t, pair);
                 assert_int_equal(m->indptr[t + 1] - m->indptr[t], count);
+                assert_true(count <= w->inputs_most);
                 for (uint32_t j = 0; j < count; j++) {
                     assert_int_equal(m->sources[m->indptr[t] + j], pair[j].source);
                     assert_int_equal(m->codes[m->indptr[t] + j], pair[j].code);
@@ -283,6 +284,56 @@ static void steps_as_defined(void **unused) {
         }
         check_status(backend_state_hash(&backend_cpu, b.state, net, &hash));
         assert_true(hash == expected);
+        build_destroy(&b);
+    }
+}
+
+/* As many inputs as fit into 63 bits with all codes and rates at their largest, and a row more:
+ * the rates then have a bit less. The neurons get all of -w n r_max; float rounds it and the
+ * rate's end, 2^-24 each, and the scale. */
+static void sums_at_the_bound(void **unused) {
+    (void)unused;
+    static const struct {
+        int weight_bits, rule;
+        uint32_t width, height, rate_bits;
+    } cases[] = {
+        {8, RULE_BERNOULLI, 512, 257, 31},       {16, RULE_BERNOULLI, 512, 256, 31},
+        {16, RULE_BERNOULLI, 512, 257, 30},      {16, RULE_FIXED_INDEGREE, 512, 256, 31},
+        {16, RULE_FIXED_INDEGREE, 512, 257, 30}, {24, RULE_BERNOULLI, 128, 128, 26},
+        {24, RULE_BERNOULLI, 128, 129, 25},      {24, RULE_BERNOULLI, 512, 257, 22},
+        {24, RULE_FIXED_INDEGREE, 128, 128, 26}, {24, RULE_FIXED_INDEGREE, 128, 129, 25},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        uint32_t n = cases[k].width * cases[k].height;
+        backend_case_t full = {.name = "all to all",
+                               .lattice = {{2, 2}, {cases[k].width, cases[k].height}},
+                               .gain = {GAIN_LINEAR, GAIN_LINEAR},
+                               .profile = PROFILE_UNIFORM,
+                               .rule = cases[k].rule,
+                               .weights = WEIGHTS_CONSTANT,
+                               .weight_bits = cases[k].weight_bits,
+                               .density = {1, 1},
+                               .mean = 2, /* four targets: weights of -1/2 from I */
+                               .rate_max = 4,
+                               .most_steps = 1};
+        built_t b;
+        build(&full, &b);
+        const pathway_t *w = &b.plan.net.pathway[1];
+        assert_int_equal(w->inputs_most, n);
+        assert_int_equal(b.plan.net.rate_bits, cases[k].rate_bits);
+        float *h = malloc(n * sizeof *h), zero[4] = {0};
+        for (uint32_t i = 0; i < n; i++)
+            h[i] = 10.0f; /* a rate of 12 */
+        check_status(backend_cpu.put_state(b.state, 0, zero));
+        check_status(backend_cpu.put_state(b.state, 1, h));
+        check_status(backend_cpu.step(b.state, 0, 1));
+        check_status(backend_cpu.get_state(b.state, 0, h));
+        const population_t *p = &b.plan.net.population[0];
+        /* E's own rates are (0 - 0.1) 1.2. */
+        double expected = (double)p->delta * (-0.5 * n * 4.0 + 0.5 * 4 * -0.12 + (double)p->input);
+        for (int t = 0; t < 4; t++)
+            assert_float_equal(h[t] / expected, 1.0, 4 * 0x1p-24);
+        free(h);
         build_destroy(&b);
     }
 }
@@ -478,10 +529,11 @@ static void choice_of_backend(void **unused) {
 int main(void) {
     (void)backend_compare;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(edges_as_defined),      cmocka_unit_test(fixed_indegree_rows),
-        cmocka_unit_test(steps_as_defined),      cmocka_unit_test(zero_weights),
-        cmocka_unit_test(steps_in_parts),        cmocka_unit_test(any_threads_and_simd),
-        cmocka_unit_test(footprint_as_measured), cmocka_unit_test(choice_of_backend),
+        cmocka_unit_test(edges_as_defined),     cmocka_unit_test(fixed_indegree_rows),
+        cmocka_unit_test(steps_as_defined),     cmocka_unit_test(zero_weights),
+        cmocka_unit_test(sums_at_the_bound),    cmocka_unit_test(steps_in_parts),
+        cmocka_unit_test(any_threads_and_simd), cmocka_unit_test(footprint_as_measured),
+        cmocka_unit_test(choice_of_backend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,6 +204,34 @@ static void scales(void **state) {
     network_plan_destroy(&plan);
 }
 
+/* Rates keep their bits where the inputs leave room, however many cells the window has: 1e4 inputs
+ * of 4e4 cells are at most 1e4 + 80/3 + sqrt((80/3)^2 + 2 80 7500) = 11123 (e^-80 a target). */
+static void rate_bits_follow_the_inputs(void **state) {
+    (void)state;
+    const struct {
+        int weight_bits;
+        double in_degree;
+        uint32_t inputs_most, rate_bits;
+    } cases[] = {{8, 39999.0, 40000, 31},
+                 {16, 39999.0, 40000, 31},
+                 {24, 10000.0, 11123, 26},
+                 {24, 15000.0, 16252, 26},
+                 {24, 15200.0, 16455, 25}};
+    for (int i = 0; i < 5; i++) {
+        config_t c = network_empty();
+        network_plan_t plan;
+        network_population(&c, "E", 200, 200, 1.0);
+        c.network.weight_bits = cases[i].weight_bits;
+        c.connection[0][0] = network_connection(1.0, 0.1, 0.0, SIZE_IN_DEGREE, cases[i].in_degree);
+        c.connection[0][0].profile = PROFILE_UNIFORM;
+        assert_int_equal(network_plan_create(&c, &plan), STATUS_OK);
+        assert_int_equal(plan.net.pathway[0].inputs_most, cases[i].inputs_most);
+        assert_int_equal(plan.net.rate_bits, cases[i].rate_bits);
+        assert_int_equal(plan.net.population[0].rate_shift, cases[i].rate_bits); /* rates to 1 */
+        network_plan_destroy(&plan);
+    }
+}
+
 /* What cannot work is refused with the key in the message. */
 static void refusals(void **state) {
     (void)state;
@@ -231,13 +259,10 @@ static void refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tables_have_the_same_bits),
-        cmocka_unit_test(wave_network_facts),
-        cmocka_unit_test(tables_follow_the_formula),
-        cmocka_unit_test(profiles_sum_to_the_degree),
-        cmocka_unit_test(clipping_is_measured),
-        cmocka_unit_test(scales),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(tables_have_the_same_bits),   cmocka_unit_test(wave_network_facts),
+        cmocka_unit_test(tables_follow_the_formula),   cmocka_unit_test(profiles_sum_to_the_degree),
+        cmocka_unit_test(clipping_is_measured),        cmocka_unit_test(scales),
+        cmocka_unit_test(rate_bits_follow_the_inputs), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
