@@ -148,7 +148,8 @@ const param_t params[] = {
      CHOICE(rules),
      .fallback = "bernoulli",
      .meaning = "bernoulli: each pair independent; fixed_indegree: every target has the same "
-                "number of inputs, drawn without replacement, their mean weight exact"},
+                "number of inputs, drawn without replacement, their mean weight exact (lognormal "
+                "weights: exact on average only)"},
     {.path = "connections.*.*.out_degree",
      IN_CONNECTION(size),
      POSITIVE(1e9),

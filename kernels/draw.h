@@ -55,11 +55,6 @@ HD int32_t weight_code(float weight, float scale, int32_t code_max) {
     return code != 0 ? code : weight < 0.0f ? -1 : 1;
 }
 
-/* Whether the weights of each target's inputs are recentred on their mean. */
-HD int pathway_recentred(const pathway_t *w) {
-    return w->rule == RULE_FIXED_INDEGREE && w->scale > 0.0f;
-}
-
 /* One of `count` inputs of a target of a recentred pathway: the inputs' codes are shifted so
  * that they sum to round(count mean/scale), as near to the exact mean as integers come (but for
  * those that would become 0: they become 1 and -1 in turn). `rank` is the input's place in the

@@ -80,6 +80,12 @@ HD int32_t weight_code_max(uint32_t weight_bits) {
     return (int32_t)((1u << (weight_bits - 1)) - 1);
 }
 
+/* Whether the weights of each target's inputs are shifted so that their mean is exact. A shift
+ * would take lognormal ones past 0. */
+HD int pathway_recentred(const pathway_t *w) {
+    return w->rule == RULE_FIXED_INDEGREE && w->weights != WEIGHTS_LOGNORMAL && w->scale > 0.0f;
+}
+
 /* Window cell (wx, wy) of target site (ix, iy): the source site, wrapped on the torus. */
 HD uint32_t wrapped(int32_t site, uint32_t n) {
     return (uint32_t)(site < 0 ? site + (int32_t)n : site >= (int32_t)n ? site - (int32_t)n : site);

@@ -122,7 +122,7 @@ static uint32_t inputs_defined(const network_t *net, const pathway_t *w, uint32_
         pair[k].code = weight_code(weight, w->scale, most);
         sum += pair[k].code;
     }
-    for (uint32_t k = 0; k < count && w->rule == RULE_FIXED_INDEGREE && w->scale > 0.0f; k++)
+    for (uint32_t k = 0; k < count && pathway_recentred(w); k++)
         pair[k].code = recentred_code(pair[k].code, k, sum, recentred_sum(w), count, most);
     qsort(pair, count, sizeof *pair, by_source);
     return count;
@@ -157,7 +157,8 @@ static void edges_as_defined(void **unused) {
 }
 
 /* Exactly `indegree` inputs, and codes that sum to round(indegree mean/scale) but for those that
- * would have been 0 (they are 1 or -1) or beyond the range (they are at its end). */
+ * would have been 0 (they are 1 or -1) or beyond the range (they are at its end); lognormal ones
+ * have the mean's sign instead. */
 static void fixed_indegree_rows(void **unused) {
     (void)unused;
     uint64_t rows = 0, exact = 0;
@@ -181,7 +182,11 @@ static void fixed_indegree_rows(void **unused) {
                     ones += abs(m->codes[j]) == 1;
                     ends += abs(m->codes[j]) == most;
                     assert_true(j == m->indptr[t] || m->sources[j] > m->sources[j - 1]);
+                    if (w->weights == WEIGHTS_LOGNORMAL)
+                        assert_true((m->codes[j] < 0) == (w->mean < 0.0f));
                 }
+                if (w->weights == WEIGHTS_LOGNORMAL)
+                    continue;
                 assert_true(ends > 0 || llabs(sum - wanted) <= ones);
                 exact += sum == wanted;
                 rows++;
