@@ -125,7 +125,9 @@ const param_t params[] = {
      IN_CONNECTION(weights),
      CHOICE(weights),
      .fallback = "normal",
-     .meaning = "distribution of the weights; constant: all equal the mean"},
+     .meaning = "distribution of the weights; constant: all equal the mean; lognormal: of the "
+                "mean's sign, refused where the stored weights' mean or mean square would be off "
+                "by more than 1 %"},
     {.path = "connections.*.*.std",
      IN_CONNECTION(std),
      NUMBER(0, 1e6),

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
+#include "host/weights.h"
 #include "kernels/storage.h"
 
 enum { TABLES_MAX_BYTES = 1 << 30 };
-static const double NORMAL_MAX = 6.25; /* largest |z| of the normal table */
 
 /* Area of a profile's unit-height footprint in units of d (1-D) and d^2 (2-D), and the distance,
  * in units of d, beyond which an image adds less than 1e-17 of the height at the centre. */
@@ -125,29 +125,6 @@ static void threshold_fill(pathway_t *w, pathway_facts_t *facts, const axis_t *x
             }
     facts->sum_probability = (double)codes / 4294967296.0 / w->classes_x / w->classes_y;
     facts->clipped_share = asked > 0.0 ? lost / asked : 0.0;
-}
-
-static status_t weights_set(pathway_t *w, const connection_config_t *c, double k,
-                            uint32_t weight_bits, const char *key) {
-    double mean = c->mean / k, std = w->weights == WEIGHTS_CONSTANT ? 0.0 : c->std / sqrt(k);
-    double largest = fabs(mean) + NORMAL_MAX * std;
-    w->mean = (float)mean;
-    w->std = (float)std;
-    if (w->weights == WEIGHTS_LOGNORMAL) {
-        if (mean == 0.0)
-            FAIL(STATUS_USAGE,
-                 "%s: lognormal weights have no mean of 0; give mean another value, or weights: "
-                 "normal",
-                 key);
-        double log_variance = fm_log64(1.0 + std * std / (mean * mean));
-        double log_mean = fm_log64(fabs(mean)) - 0.5 * log_variance;
-        double log_std = sqrt(log_variance), log_largest = log_mean + NORMAL_MAX * log_std;
-        w->log_mean = (float)log_mean;
-        w->log_std = (float)log_std;
-        largest = log_largest > 0.0 ? 1.0 / fm_exp64(-log_largest) : fm_exp64(log_largest);
-    }
-    w->scale = (float)(largest / weight_code_max(weight_bits));
-    return STATUS_OK;
 }
 
 static status_t indegree_set(pathway_t *w, const pathway_facts_t *facts, const char *key) {

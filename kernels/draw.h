@@ -28,6 +28,12 @@ HD uint32_t draw_key(uint32_t u, uint32_t threshold) {
     return float_bits(-fm_log(uniform) / rate);
 }
 
+/* A lognormal weight, from a normal z. */
+HD float lognormal_weight(const pathway_t *w, float z) {
+    float size = fm_exp(fmaf(w->log_std, z, w->log_mean));
+    return w->mean < 0.0f ? -size : size;
+}
+
 /* A synapse's weight in h per unit rate, before quantization. */
 HD float draw_weight(const pathway_t *w, const normal_node_t *table, uint64_t seed, uint32_t target,
                      uint32_t source) {
@@ -37,8 +43,7 @@ HD float draw_weight(const pathway_t *w, const normal_node_t *table, uint64_t se
     float z = normal_from_bits(table, philox_word(seed, sub, source));
     if (w->weights == WEIGHTS_NORMAL)
         return fmaf(w->std, z, w->mean);
-    float size = fm_exp(fmaf(w->log_std, z, w->log_mean));
-    return w->mean < 0.0f ? -size : size;
+    return lognormal_weight(w, z);
 }
 
 /* The integer nearest to x (halves away from 0), at most +-max. */
