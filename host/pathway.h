@@ -34,7 +34,8 @@ typedef struct {
  * unless they are lognormal, are recentred on their sample mean, so a row's sum is exactly
  * indegree g/k; theory relies on it.
  * Warns of clipped probabilities. STATUS_USAGE: ranges outside (0, 1], a range that reaches no
- * source, an in-degree that cannot be drawn, tables over 1 GiB. On failure nothing is left to
+ * source, an in-degree that cannot be drawn, weights that weight_bits cannot hold
+ * (weights.h), tables over 1 GiB. On failure nothing is left to
  * destroy. */
 status_t network_plan_create(const config_t *config, network_plan_t *plan);
 void network_plan_destroy(network_plan_t *plan);
