@@ -126,7 +126,9 @@ const param_t params[] = {
      IN_CONNECTION(weights),
      CHOICE(weights),
      .fallback = "normal",
-     .meaning = "distribution of the weights; constant: all equal the mean"},
+     .meaning = "distribution of the weights; constant: all equal the mean; lognormal: of the "
+                "mean's sign, refused where the stored weights' mean or mean square would be off "
+                "by more than 1 %"},
     {.path = "connections.*.*.std",
      IN_CONNECTION(std),
      NUMBER(0, 1e6),
@@ -149,7 +151,8 @@ const param_t params[] = {
      CHOICE(rules),
      .fallback = "bernoulli",
      .meaning = "bernoulli: each pair independent; fixed_indegree: every target has the same "
-                "number of inputs, drawn without replacement, their mean weight exact"},
+                "number of inputs, drawn without replacement, their mean weight exact (lognormal "
+                "weights: exact on average only)"},
     {.path = "connections.*.*.out_degree",
      IN_CONNECTION(size),
      POSITIVE(1e9),

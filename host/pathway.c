@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 
+#include "host/weights.h"
+#include "kernels/storage.h"
+
 enum { TABLES_MAX_BYTES = 1 << 30 };
-static const double NORMAL_MAX = 6.25; /* largest |z| of the normal table */
 
 /* Area of a profile's unit-height footprint in units of d (1-D) and d^2 (2-D), and the distance,
  * in units of d, beyond which an image adds less than 1e-17 of the height at the centre. */
@@ -125,35 +127,6 @@ static void threshold_fill(pathway_t *w, pathway_facts_t *facts, const axis_t *x
     facts->clipped_share = asked > 0.0 ? lost / asked : 0.0;
 }
 
-static status_t weights_set(pathway_t *w, const connection_config_t *c, double k,
-                            uint32_t weight_bits, const char *key) {
-    double mean = c->mean / k, std = w->weights == WEIGHTS_CONSTANT ? 0.0 : c->std / sqrt(k);
-    double largest = fabs(mean) + NORMAL_MAX * std;
-    w->mean = (float)mean;
-    w->std = (float)std;
-    if (w->weights == WEIGHTS_LOGNORMAL) {
-        if (mean == 0.0)
-            FAIL(STATUS_USAGE,
-                 "%s: lognormal weights have no mean of 0; give mean another value, or weights: "
-                 "normal",
-                 key);
-        double log_variance = fm_log64(1.0 + std * std / (mean * mean));
-        double log_mean = fm_log64(fabs(mean)) - 0.5 * log_variance;
-        double log_std = sqrt(log_variance), log_largest = log_mean + NORMAL_MAX * log_std;
-        w->log_mean = (float)log_mean;
-        w->log_std = (float)log_std;
-        largest = log_largest > 0.0 ? 1.0 / fm_exp64(-log_largest) : fm_exp64(log_largest);
-    }
-    w->scale = largest > 0.0 ? (float)(largest / weight_code_max(weight_bits)) : 1.0f;
-    if (!(isnormal(w->scale) && isfinite(w->mean) && isfinite(w->std) && isfinite(w->log_mean) &&
-          isfinite(w->log_std)))
-        FAIL(STATUS_USAGE,
-             "%s: weights of mean %g and standard deviation %g (mean and std over out-degree %g, "
-             "and its root) are beyond a 32-bit float; change mean, std or the degree",
-             key, mean, std, k);
-    return STATUS_OK;
-}
-
 static status_t indegree_set(pathway_t *w, const pathway_facts_t *facts, const char *key) {
     double indegree = floor(facts->in_degree + 0.5);
     size_t cells = (size_t)w->window_x * w->window_y, fewest = cells;
@@ -172,10 +145,9 @@ static status_t indegree_set(pathway_t *w, const pathway_facts_t *facts, const c
     return STATUS_OK;
 }
 
-static void population_set(population_t *p, const population_config_t *c, double dt_ms,
-                           uint32_t rate_bits) {
+static void population_set(population_t *p, const population_config_t *c, double dt_ms) {
     const gain_config_t *g = &c->gain;
-    double delta = dt_ms / c->tau_ms, rate_max = c->rate_max;
+    double delta = dt_ms / c->tau_ms;
     *p = (population_t){.nx = c->lattice[0], .ny = c->lattice[1]};
     p->gain = (gain_t){.kind = g->kind,
                        .max = (float)g->max,
@@ -186,13 +158,18 @@ static void population_set(population_t *p, const population_config_t *c, double
     p->delta = (float)delta;
     p->noise = (float)(c->noise * sqrt(2.0 * delta));
     p->input = (float)c->input;
+}
+
+static int32_t rate_shift_of(const population_config_t *c, uint32_t rate_bits) {
+    const gain_config_t *g = &c->gain;
+    double rate_max = c->rate_max;
     if (rate_max <= 0.0)
         rate_max = g->kind == GAIN_TANH || g->kind == GAIN_SIGMOID ? fabs(g->max)
                    : g->kind == GAIN_CLIPPED_LINEAR ? fmax(fabs(g->min), fabs(g->max))
                                                     : 128.0;
     int exponent = 0; /* rate_max = mantissa 2^exponent, 1/2 <= mantissa < 1 */
     double mantissa = frexp(rate_max, &exponent);
-    p->rate_shift = (int32_t)rate_bits - (mantissa == 0.5 ? exponent - 1 : exponent);
+    return (int32_t)rate_bits - (mantissa == 0.5 ? exponent - 1 : exponent);
 }
 
 static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, double *bytes,
@@ -272,6 +249,7 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
     TRY(weights_set(w, c, k, net->weight_bits, key));
     if (w->rule == RULE_FIXED_INDEGREE)
         TRY(indegree_set(w, facts, key));
+    w->inputs_most = pathway_inputs_most(w);
     plan->candidates += n_target * cells;
     plan->synapses_expected +=
         n_target * (w->rule == RULE_FIXED_INDEGREE ? w->indegree : facts->sum_probability);
@@ -283,11 +261,9 @@ static status_t plan_fill(const config_t *config, network_plan_t *plan) {
     net->populations = config->populations;
     net->seed = config->simulation.seed;
     net->weight_bits = (uint32_t)config->network.weight_bits;
-    net->rate_bits = net->weight_bits == 24 ? 26 : 31;
     plan->dimensions = 1;
     for (uint32_t a = 0; a < config->populations; a++) {
-        population_set(&net->population[a], &config->population[a], config->simulation.dt_ms,
-                       net->rate_bits);
+        population_set(&net->population[a], &config->population[a], config->simulation.dt_ms);
         if (net->population[a].ny > 1)
             plan->dimensions = 2;
     }
@@ -296,6 +272,9 @@ static status_t plan_fill(const config_t *config, network_plan_t *plan) {
         for (uint32_t b = 0; b < config->populations; b++)
             if (config->connection[a][b].present)
                 TRY(pathway_add(config, a, b, &bytes, plan));
+    net->rate_bits = rate_bits_choose(net);
+    for (uint32_t a = 0; a < config->populations; a++)
+        net->population[a].rate_shift = rate_shift_of(&config->population[a], net->rate_bits);
     return STATUS_OK;
 }
 

@@ -30,11 +30,12 @@ typedef struct {
  * w(0) = 1: gaussian exp(-r^2/2d^2), exponential exp(-r/d), disc (r <= d), uniform 1; stored as
  * truncated thresholds of 2^-32, from operations that give the same bits on every machine. The
  * sum over sources is K_ab up to clipping and, for profiles that are not smooth, up to the
- * lattice's resolution: facts say what it is. Under RULE_FIXED_INDEGREE each row's weights are
- * recentred on their sample mean, so a row's sum is exactly indegree g/k; theory relies on it.
+ * lattice's resolution: facts say what it is. Under RULE_FIXED_INDEGREE each row's weights,
+ * unless they are lognormal, are recentred on their sample mean, so a row's sum is exactly
+ * indegree g/k; theory relies on it.
  * Warns of clipped probabilities. STATUS_USAGE: ranges outside (0, 1], a range that reaches no
- * source, an in-degree that cannot be drawn, weights beyond a float, tables
- * over 1 GiB. On failure nothing is left to
+ * source, an in-degree that cannot be drawn, weights that weight_bits cannot hold
+ * (weights.h), tables over 1 GiB. On failure nothing is left to
  * destroy. */
 status_t network_plan_create(const config_t *config, network_plan_t *plan);
 void network_plan_destroy(network_plan_t *plan);

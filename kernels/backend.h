@@ -60,7 +60,7 @@ typedef struct {
     status_t (*edges)(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
                       uint64_t *indptr, uint32_t *sources, int32_t *codes);
     /* Y = J X with the stored weights; X, Y: [vectors][neurons], populations in order, each
-     * [ny][nx]. Exact but for 2^(1 - 2 limbs_bits) of a source population's largest |x| and the few
+     * [ny][nx]. Exact but for 2^(1 - 2 rate_bits) of a source population's largest |x| and the few
      * roundings of adding limbs and pathways in double (limbs.h); the same bits on every device.
      * Potentials, rates and what the next step does are unchanged. cuda keeps 16 bytes a neuron
      * from the first call on, beyond footprint's. A vector that is not finite: STATUS_FAILED, and Y

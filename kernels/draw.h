@@ -28,6 +28,12 @@ HD uint32_t draw_key(uint32_t u, uint32_t threshold) {
     return float_bits(-fm_log(uniform) / rate);
 }
 
+/* A lognormal weight, from a normal z. */
+HD float lognormal_weight(const pathway_t *w, float z) {
+    float size = fm_exp(fmaf(w->log_std, z, w->log_mean));
+    return w->mean < 0.0f ? -size : size;
+}
+
 /* A synapse's weight in h per unit rate, before quantization. */
 HD float draw_weight(const pathway_t *w, const normal_node_t *table, uint64_t seed, uint32_t target,
                      uint32_t source) {
@@ -37,8 +43,7 @@ HD float draw_weight(const pathway_t *w, const normal_node_t *table, uint64_t se
     float z = normal_from_bits(table, philox_word(seed, sub, source));
     if (w->weights == WEIGHTS_NORMAL)
         return fmaf(w->std, z, w->mean);
-    float size = fm_exp(fmaf(w->log_std, z, w->log_mean));
-    return w->mean < 0.0f ? -size : size;
+    return lognormal_weight(w, z);
 }
 
 /* The integer nearest to x (halves away from 0), at most +-max. */
@@ -55,7 +60,7 @@ HD int32_t weight_code(float weight, float scale, int32_t code_max) {
     return code != 0 ? code : weight < 0.0f ? -1 : 1;
 }
 
-/* One of `count` inputs of a target under RULE_FIXED_INDEGREE: the inputs' codes are shifted so
+/* One of `count` inputs of a target of a recentred pathway: the inputs' codes are shifted so
  * that they sum to round(count mean/scale), as near to the exact mean as integers come (but for
  * those that would become 0: they become 1 and -1 in turn). `rank` is the input's place in the
  * window's row-major order, `sum` the sum of the unshifted codes. Codes that the shift would take
@@ -73,8 +78,7 @@ HD int32_t recentred_code(int32_t code, uint32_t rank, int64_t sum, int64_t want
     return (int32_t)(shifted > code_max ? code_max : shifted < -code_max ? -code_max : shifted);
 }
 HD int64_t recentred_sum(const pathway_t *w) {
-    double codes = w->scale > 0.0f ? (double)w->mean / (double)w->scale : 0.0;
-    return (int64_t)llrint((double)w->indegree * codes);
+    return (int64_t)llrint((double)w->indegree * ((double)w->mean / (double)w->scale));
 }
 
 /* 64-bit mixing for hashes that do not depend on order: they are sums of hash_mix over items. The

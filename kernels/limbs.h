@@ -13,16 +13,13 @@ enum { LIMBS = 2 }; /* 0: high, 1: low */
 
 typedef struct {
     int32_t exponent[POPULATIONS_MAX];
-    int32_t bits; /* B */
+    int32_t bits; /* B: the network's rate_bits, so that no sum exceeds a step's */
 } limbs_t;
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* B of a network: rate_bits, or as many fewer as keep the sum of any target's inputs of one
- * pathway, all of the largest code and limb, below 2^63. */
-int32_t limbs_bits(const network_t *net);
 /* The limbs of one vector x[neurons], populations in order; STATUS_FAILED where x is not finite. */
 status_t limbs_choose(const network_t *net, const double *x, limbs_t *limbs);
 

@@ -36,10 +36,11 @@ typedef struct {
     /* Connection probability times 2^32, [classes_y][classes_x][window_y][window_x]; the draw u
      * of a pair connects it if u < threshold, or if threshold is UINT32_MAX (probability 1). */
     const uint32_t *threshold;
-    uint32_t indegree; /* RULE_FIXED_INDEGREE: inputs of every target */
+    uint32_t indegree;    /* RULE_FIXED_INDEGREE: inputs of every target */
+    uint32_t inputs_most; /* what no target's number of inputs exceeds (kernels/storage.h) */
     /* Weight of one synapse, in h per unit rate: normal(mean, std); constant mean; lognormal:
-     * sign(mean) exp(log_mean + log_std z). Stored as code * scale, code in [-code_max, code_max].
-     */
+     * sign(mean) exp(log_mean + log_std z). Stored as code * scale, code in [-code_max, code_max];
+     * all weights zero: scale 0, codes 1. */
     float mean, std, log_mean, log_std;
     float scale;
 } pathway_t;
@@ -50,7 +51,9 @@ typedef struct {
     pathway_t pathway[PATHWAYS_MAX]; /* targets in config order, sources in config order within */
     uint64_t seed;
     uint32_t weight_bits; /* 8, 16, 24 */
-    uint32_t rate_bits;   /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights */
+    /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights; or as many fewer as keep a target's
+     * sum over one pathway below 2^63, if all its codes are the largest (rate_bits_choose). */
+    uint32_t rate_bits;
 } network_t;
 
 /* Greatest common divisor; of 0 and n: n. */
@@ -75,6 +78,12 @@ HD size_t neurons_before(const network_t *net, uint32_t population) {
 }
 HD int32_t weight_code_max(uint32_t weight_bits) {
     return (int32_t)((1u << (weight_bits - 1)) - 1);
+}
+
+/* Whether the weights of each target's inputs are shifted so that their mean is exact. A shift
+ * would take lognormal ones past 0. */
+HD int pathway_recentred(const pathway_t *w) {
+    return w->rule == RULE_FIXED_INDEGREE && w->weights != WEIGHTS_LOGNORMAL && w->scale > 0.0f;
 }
 
 /* Window cell (wx, wy) of target site (ix, iy): the source site, wrapped on the torus. */

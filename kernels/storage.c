@@ -30,6 +30,37 @@ double pathway_indegree(const pathway_t *w) {
     return sum / (double)classes;
 }
 
+uint32_t pathway_inputs_most(const pathway_t *w) {
+    const double tail = 80.0;
+    size_t cells = (size_t)w->window_x * w->window_y;
+    const uint32_t *threshold = w->threshold;
+    double most = 0.0;
+    if (w->rule == RULE_FIXED_INDEGREE)
+        return w->indegree;
+    for (size_t c = 0; c < (size_t)w->classes_x * w->classes_y; c++) {
+        double mean = 0.0, variance = 0.0, reachable = 0.0;
+        for (size_t i = 0; i < cells; i++, threshold++) {
+            double p = *threshold == UINT32_MAX ? 1.0 : *threshold * 0x1p-32;
+            mean += p;
+            variance += p * (1.0 - p);
+            reachable += p > 0.0;
+        }
+        double t = tail / 3.0 + sqrt(tail * tail / 9.0 + 2.0 * tail * variance);
+        most = fmax(most, fmin(reachable, ceil(mean + t)));
+    }
+    return (uint32_t)most;
+}
+
+uint32_t rate_bits_choose(const network_t *net) {
+    uint32_t bits = net->weight_bits == 24 ? 26 : 31;
+    double most = 1.0;
+    for (uint32_t k = 0; k < net->pathways; k++)
+        most = fmax(most, net->pathway[k].inputs_most);
+    while (ldexp(most * weight_code_max(net->weight_bits), (int)bits) > 0x1p63)
+        bits--;
+    return bits;
+}
+
 void inclusion_probabilities(uint32_t indegree, size_t n, double *p) {
     double total = 0.0;
     size_t reachable = 0;

@@ -42,6 +42,8 @@ CASES = {
     "clipped": network((6, -5, 9, -5), (0.1, 0.12, 0.1, 0.12), 0.3, 60, (1.6, 1.2, 1.3, 1.5)),
     "fixed in-degree": network((5.5, -5, 5, -4.25), (0.1, 0.1, 0.1, 0.12), 0.2, 60,
                                rule="fixed_indegree"),
+    "fixed in-degree, lognormal": network((5.5, -5, 5, -4.25), (0.1, 0.1, 0.1, 0.12), 0.2, 60,
+                                          rule="fixed_indegree", weights="lognormal"),
     "exponential": network((3, -2, 4, -2), (0.05, 0.07, 0.05, 0.07), 0.2, 60, (0.9,) * 4,
                            profile="exponential"),
     "disc": network((3, -2, 4, -2), (0.11, 0.13, 0.11, 0.13), 0.2, 60, (0.9,) * 4, profile="disc"),
@@ -96,7 +98,8 @@ def mean_network(config, reach=12):
             if c.get("rule") == "fixed_indegree":
                 count = round(k * np.prod(lattices[b]) / np.prod(lattices[a]))
                 p = np.array([[inclusion(q, count) for q in row] for row in p])
-                spread *= 1 - 1 / count
+                recentred = c.get("weights") != "lognormal"
+                spread *= 1 - recentred / count
             classes = p.shape[0] * p.shape[1]
             variance[a, b] = np.sum(p * (spread + mean**2) - (p * mean) ** 2) / classes
             turn = lambda s: np.exp(-2j * np.pi * n[:, None] * s.ravel()).reshape(reach, *s.shape)
@@ -107,9 +110,9 @@ def mean_network(config, reach=12):
                 return value.real
             symbol[:, :, a, b] = transform(p) * mean
             if c.get("rule") == "fixed_indegree":
-                # The weights about their sample mean, and which inputs a row has: both add up to
-                # the same in every row, x x/Sum x of the variances of each.
-                for part in (transform(p * spread), transform(p * (1 - p) * mean**2)):
+                # The recentred weights about their sample mean, and which inputs a row has: both
+                # add up to the same in every row, x x/Sum x of the variances of each.
+                for part in [transform(p * (1 - p) * mean**2)] + [transform(p * spread)] * recentred:
                     fixed[:, :, a, b] += part**2 / part[0, 0]
     return symbol, variance, fixed
 

@@ -50,6 +50,7 @@ static inline double *dense_matrix(const network_plan_t *plan, const double *gai
         size_t cells = (size_t)w->window_x * w->window_y;
         double mean = plan->facts[i].mean / plan->facts[i].out_degree, *pi = malloc(8 * cells);
         double std = plan->facts[i].std / sqrt(plan->facts[i].out_degree);
+        double log_variance = log(1.0 + std * std / (mean * mean));
         double *row = malloc(8 * cells), *clock = malloc(8 * cells);
         for (uint32_t t = 0; t < population_size(target); t++) {
             uint32_t tx = t % target->nx, ty = t / target->nx;
@@ -67,8 +68,11 @@ static inline double *dense_matrix(const network_plan_t *plan, const double *gai
                     next = clock[j] < clock[next] ? j : next;
                 }
                 clock[next] = INFINITY;
-                row[next] = mean + std * random_normal();
-                excess += (row[next] - mean) / w->indegree;
+                row[next] =
+                    w->weights == WEIGHTS_LOGNORMAL
+                        ? mean * exp(sqrt(log_variance) * random_normal() - log_variance / 2)
+                        : mean + std * random_normal();
+                excess += pathway_recentred(w) ? (row[next] - mean) / w->indegree : 0.0;
             }
             for (size_t j = 0; j < cells; j++) {
                 uint32_t sx = pathway_source_x(w, pathway_base_x(w, tx),

@@ -53,7 +53,7 @@ static void product_defined(const built_t *b, const double *x, long double *y, l
                 long double weight = (long double)codes[j] * w->scale;
                 y[i] += weight * from[sources[j]];
                 error[i] += fabsl(weight * from[sources[j]]) * 12 * 0x1p-53L +
-                            fabsl(weight) * largest * ldexpl(1.0L, 1 - 2 * limbs_bits(net));
+                            fabsl(weight) * largest * ldexpl(1.0L, 1 - 2 * (int)net->rate_bits);
             }
         }
         free(indptr);
@@ -83,7 +83,7 @@ static void products_as_defined(void **unused) {
                              BACKEND_CASES[k].name, v, i, y[v * n + i], expected[i], error[i]);
                 different += y[v * n + i] != 0.0;
             }
-            assert_true(different > 0);
+            assert_true((different > 0) == (BACKEND_CASES[k].mean != 0));
         }
         free(x);
         free(y);
@@ -161,7 +161,7 @@ static void state_untouched(void **unused) {
     }
 }
 
-/* More inputs than rate_bits leave room for in 63 bits: the limbs are shorter, the sums exact. */
+/* More inputs than 26 bits leave room for in 63: the limbs are shorter, the sums exact. */
 static void many_inputs(void **unused) {
     (void)unused;
     static const backend_case_t wide = {
@@ -180,15 +180,14 @@ static void many_inputs(void **unused) {
     build(&wide, &b);
     const pathway_t *w = &b.plan.net.pathway[1];
     assert_int_equal(w->window_x * w->window_y, 190 * 188);
-    assert_int_equal(b.plan.net.rate_bits, 26);
-    assert_int_equal(limbs_bits(&b.plan.net), 25);
+    assert_int_equal(b.plan.net.rate_bits, 24);
     double *x = calloc(b.neurons, sizeof *x), *y = calloc(b.neurons, sizeof *y);
     for (uint32_t i = b.first[1]; i < b.neurons; i++)
         x[i] = 1.0 - 0x1p-53; /* its high limb is the largest there is */
     check_status(backend_cpu.apply(b.state, 1, x, y));
     double code = (double)weight_code_max(24), expected = -190.0 * 188.0 * code * (double)w->scale;
     for (uint32_t t = 0; t < 4; t++)
-        assert_true(fabs(y[t] - expected) <= 0x1p-48 * fabs(expected)); /* twice 2^(1 - 2B) */
+        assert_true(fabs(y[t] - expected) <= 0x1p-46 * fabs(expected)); /* twice 2^(1 - 2B) */
     free(x);
     free(y);
     build_destroy(&b);

@@ -122,7 +122,7 @@ static uint32_t inputs_defined(const network_t *net, const pathway_t *w, uint32_
         pair[k].code = weight_code(weight, w->scale, most);
         sum += pair[k].code;
     }
-    for (uint32_t k = 0; k < count && w->rule == RULE_FIXED_INDEGREE; k++)
+    for (uint32_t k = 0; k < count && pathway_recentred(w); k++)
         pair[k].code = recentred_code(pair[k].code, k, sum, recentred_sum(w), count, most);
     qsort(pair, count, sizeof *pair, by_source);
     return count;
@@ -142,6 +142,7 @@ static void edges_as_defined(void **unused) {
             for (uint32_t t = 0; t < targets_of(net, i); t++) {
                 uint32_t count = inputs_defined(net, w, t, pair);
                 assert_int_equal(m->indptr[t + 1] - m->indptr[t], count);
+                assert_true(count <= w->inputs_most);
                 for (uint32_t j = 0; j < count; j++) {
                     assert_int_equal(m->sources[m->indptr[t] + j], pair[j].source);
                     assert_int_equal(m->codes[m->indptr[t] + j], pair[j].code);
@@ -156,7 +157,8 @@ static void edges_as_defined(void **unused) {
 }
 
 /* Exactly `indegree` inputs, and codes that sum to round(indegree mean/scale) but for those that
- * would have been 0 (they are 1 or -1) or beyond the range (they are at its end). */
+ * would have been 0 (they are 1 or -1) or beyond the range (they are at its end); lognormal ones
+ * have the mean's sign instead. */
 static void fixed_indegree_rows(void **unused) {
     (void)unused;
     uint64_t rows = 0, exact = 0;
@@ -170,7 +172,7 @@ static void fixed_indegree_rows(void **unused) {
         for (uint32_t i = 0; i < net->pathways; i++) {
             const pathway_t *w = &net->pathway[i];
             const matrix_t *m = &b.matrix[i];
-            double mean_code = (double)w->mean / (double)w->scale;
+            double mean_code = w->scale > 0.0f ? (double)w->mean / (double)w->scale : 1.0;
             int64_t wanted = llrint(w->indegree * mean_code);
             for (uint32_t t = 0; t < targets_of(net, i); t++) {
                 int64_t sum = 0, ones = 0, ends = 0;
@@ -180,7 +182,11 @@ static void fixed_indegree_rows(void **unused) {
                     ones += abs(m->codes[j]) == 1;
                     ends += abs(m->codes[j]) == most;
                     assert_true(j == m->indptr[t] || m->sources[j] > m->sources[j - 1]);
+                    if (w->weights == WEIGHTS_LOGNORMAL)
+                        assert_true((m->codes[j] < 0) == (w->mean < 0.0f));
                 }
+                if (w->weights == WEIGHTS_LOGNORMAL)
+                    continue;
                 assert_true(ends > 0 || llabs(sum - wanted) <= ones);
                 exact += sum == wanted;
                 rows++;
@@ -285,6 +291,93 @@ static void steps_as_defined(void **unused) {
         assert_true(hash == expected);
         build_destroy(&b);
     }
+}
+
+/* As many inputs as fit into 63 bits with all codes and rates at their largest, and a row more:
+ * the rates then have a bit less. The neurons get all of -w n r_max; float rounds it and the
+ * rate's end, 2^-24 each, and the scale. */
+static void sums_at_the_bound(void **unused) {
+    (void)unused;
+    static const struct {
+        int weight_bits, rule;
+        uint32_t width, height, rate_bits;
+    } cases[] = {
+        {8, RULE_BERNOULLI, 512, 257, 31},       {16, RULE_BERNOULLI, 512, 256, 31},
+        {16, RULE_BERNOULLI, 512, 257, 30},      {16, RULE_FIXED_INDEGREE, 512, 256, 31},
+        {16, RULE_FIXED_INDEGREE, 512, 257, 30}, {24, RULE_BERNOULLI, 128, 128, 26},
+        {24, RULE_BERNOULLI, 128, 129, 25},      {24, RULE_BERNOULLI, 512, 257, 22},
+        {24, RULE_FIXED_INDEGREE, 128, 128, 26}, {24, RULE_FIXED_INDEGREE, 128, 129, 25},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        uint32_t n = cases[k].width * cases[k].height;
+        backend_case_t full = {.name = "all to all",
+                               .lattice = {{2, 2}, {cases[k].width, cases[k].height}},
+                               .gain = {GAIN_LINEAR, GAIN_LINEAR},
+                               .profile = PROFILE_UNIFORM,
+                               .rule = cases[k].rule,
+                               .weights = WEIGHTS_CONSTANT,
+                               .weight_bits = cases[k].weight_bits,
+                               .density = {1, 1},
+                               .mean = 2, /* four targets: weights of -1/2 from I */
+                               .rate_max = 4,
+                               .most_steps = 1};
+        built_t b;
+        build(&full, &b);
+        const pathway_t *w = &b.plan.net.pathway[1];
+        assert_int_equal(w->inputs_most, n);
+        assert_int_equal(b.plan.net.rate_bits, cases[k].rate_bits);
+        float *h = malloc(n * sizeof *h), zero[4] = {0};
+        for (uint32_t i = 0; i < n; i++)
+            h[i] = 10.0f; /* a rate of 12 */
+        check_status(backend_cpu.put_state(b.state, 0, zero));
+        check_status(backend_cpu.put_state(b.state, 1, h));
+        check_status(backend_cpu.step(b.state, 0, 1));
+        check_status(backend_cpu.get_state(b.state, 0, h));
+        const population_t *p = &b.plan.net.population[0];
+        /* E's own rates are (0 - 0.1) 1.2. */
+        double expected = (double)p->delta * (-0.5 * n * 4.0 + 0.5 * 4 * -0.12 + (double)p->input);
+        for (int t = 0; t < 4; t++)
+            assert_float_equal(h[t] / expected, 1.0, 4 * 0x1p-24);
+        free(h);
+        build_destroy(&b);
+    }
+}
+
+/* A pathway of mean 0 and std 0 has its synapses and does nothing: neurons step as without it. */
+static void zero_weights(void **unused) {
+    (void)unused;
+    for (int rule = 0; rule < RULE_KINDS; rule++)
+        for (int weights = 0; weights <= WEIGHTS_CONSTANT; weights++) {
+            backend_case_t zero = BACKEND_CASES[0];
+            zero.rule = rule;
+            zero.weights = weights;
+            zero.mean = zero.std = zero.noise = 0;
+            built_t b;
+            build(&zero, &b);
+            const backend_t *const backend[2] = {&backend_cpu, &backend_cpu};
+            backend_state_t *const state[2] = {b.state, b.state};
+            state_put(backend, state, &b.plan.net);
+            for (uint32_t k = 0; k < b.plan.net.pathways; k++) {
+                assert_true(b.connectivity.synapses[k] > targets_of(&b.plan.net, k));
+                for (uint64_t s = 0; s < b.connectivity.synapses[k]; s++)
+                    assert_int_equal(b.matrix[k].codes[s], 1);
+                assert_true(b.plan.net.pathway[k].scale == 0.0f);
+            }
+            const population_t *p = &b.plan.net.population[0];
+            float before[20 * 16], h[20 * 16];
+            check_status(backend_cpu.get_state(b.state, 0, before));
+            check_status(backend_cpu.step(b.state, 0, 1));
+            check_status(backend_cpu.get_state(b.state, 0, h));
+            for (uint32_t t = 0; t < population_size(p); t++)
+                assert_true(h[t] == fmaf(p->delta, p->input - before[t], before[t]));
+            double x[20 * 16 + 10 * 8], y[20 * 16 + 10 * 8];
+            for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+                x[i] = 1.0 + (double)i;
+            check_status(backend_cpu.apply(b.state, 1, x, y));
+            for (size_t i = 0; i < sizeof x / sizeof *x; i++)
+                assert_true(y[i] == 0.0);
+            build_destroy(&b);
+        }
 }
 
 /* Steps one by one are the same as all at once, and a state put back goes on as before. */
@@ -442,7 +535,8 @@ int main(void) {
     (void)backend_compare;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_as_defined),     cmocka_unit_test(fixed_indegree_rows),
-        cmocka_unit_test(steps_as_defined),     cmocka_unit_test(steps_in_parts),
+        cmocka_unit_test(steps_as_defined),     cmocka_unit_test(zero_weights),
+        cmocka_unit_test(sums_at_the_bound),    cmocka_unit_test(steps_in_parts),
         cmocka_unit_test(any_threads_and_simd), cmocka_unit_test(footprint_as_measured),
         cmocka_unit_test(choice_of_backend),
     };

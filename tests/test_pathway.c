@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include "host/pathway.h"
+#include "kernels/draw.h"
 #include "tests/golden.h"
 #include "tests/networks.h"
 
@@ -194,7 +195,7 @@ static void scales(void **state) {
     assert_int_equal(net->population[1].rate_shift, 26 - 2); /* 3 < 4 */
     assert_int_equal(net->population[2].rate_shift, 26 + 1); /* 1/2 */
     assert_true(fabs(net->population[3].noise - 0.5 * sqrt(0.02)) < 1e-8);
-    assert_true(net->pathway[0].scale == 1.0f);
+    assert_true(net->pathway[0].scale == 0.0f); /* no weight but 0 */
     /* exp(log_mean + log_std^2/2) = 0.5, its variance 9/4. */
     double m = net->pathway[1].log_mean, s = net->pathway[1].log_std;
     assert_true(fabs(exp(m + s * s / 2.0) - 0.5) < 1e-6);
@@ -202,6 +203,97 @@ static void scales(void **state) {
     assert_true(fabs(net->pathway[1].scale * 8388607.0 / exp(m + 6.25 * s) - 1.0) < 1e-5);
     assert_true(net->pathway[2].std == 0.0f && net->pathway[2].mean == -0.5f);
     network_plan_destroy(&plan);
+}
+
+/* Mean and mean square of what is stored of lognormal weights, over all 2^32 draws but for
+ * neighbours: of each octave of the tail 4096, evenly. */
+static void stored_moments(const pathway_t *w, uint32_t weight_bits, double *mean, double *square) {
+    *mean = *square = 0.0;
+    for (int octave = 0; octave < NORMAL_OCTAVES; octave++) {
+        uint32_t size = 1u << (30 - octave), step = size > 4096 ? size / 4096 : 1;
+        for (uint32_t i = 0; i < 2 * (size / step); i++) {
+            uint32_t bits = (size + i / 2 * step + step / 2) | (i % 2) << 31;
+            float weight = lognormal_weight(w, normal_from_bits(normal_table(), bits));
+            double stored =
+                (double)w->scale * weight_code(weight, w->scale, weight_code_max(weight_bits));
+            *mean += 0x1p-32 * step * stored;
+            *square += 0x1p-32 * step * stored * stored;
+        }
+    }
+}
+
+/* What is stored of lognormal weights has the mean and mean square asked for, to 1 %, or is
+ * refused with what it would be and the bits that would do. g = 1 and 100 inputs: std 0.1 of the
+ * pathway is a coefficient of variation of 1. */
+static void lognormal_weights_hold(void **state) {
+    (void)state;
+    static const struct {
+        int weight_bits;
+        double std;
+        const char *remedy; /* NULL: it holds */
+    } cases[] = {
+        {8, 0.0, NULL},
+        {8, 0.03, NULL},
+        {8, 0.1, NULL}, /* the tail is cut */
+        {8, 0.15, "network.weight_bits: 16, or"},
+        {8, 0.5, "network.weight_bits: 24, or"},
+        {16, 0.1, NULL},
+        {16, 0.3, NULL},
+        {16, 0.5, "network.weight_bits: 24, or"},
+        {16, 1.0, "long; choose a smaller std"},
+        {24, 0.5, NULL},
+        {24, 1.0, "long; choose a smaller std"}, /* the normal table ends before the tail */
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        double g = i % 2 ? -1.0 : 1.0, std = cases[i / 2].std, mean, square;
+        config_t c = network_empty();
+        network_plan_t plan;
+        network_population(&c, "E", 60, 60, 1.0);
+        c.network.weight_bits = cases[i / 2].weight_bits;
+        c.connection[0][0] = network_connection(g, std, 0.0, SIZE_IN_DEGREE, 100.0);
+        c.connection[0][0].profile = PROFILE_UNIFORM;
+        c.connection[0][0].weights = WEIGHTS_LOGNORMAL;
+        status_t status = network_plan_create(&c, &plan);
+        assert_int_equal(status, cases[i / 2].remedy ? STATUS_USAGE : STATUS_OK);
+        if (status != STATUS_OK) {
+            assert_non_null(strstr(status_message(), "connections.E.E"));
+            assert_non_null(strstr(status_message(), cases[i / 2].remedy));
+            continue;
+        }
+        stored_moments(&plan.net.pathway[0], plan.net.weight_bits, &mean, &square);
+        /* Planned to 1 % by coarser sums, which differ from these by under 0.1 %. */
+        assert_true(fabs(mean / (0.01 * g) - 1.0) < 0.011);
+        assert_true(fabs(square / (1e-4 + 0.01 * std * std) - 1.0) < 0.011);
+        network_plan_destroy(&plan);
+    }
+}
+
+/* Rates keep their bits where the inputs leave room, however many cells the window has: 1e4 inputs
+ * of 4e4 cells are at most 1e4 + 80/3 + sqrt((80/3)^2 + 2 80 7500) = 11123 (e^-80 a target). */
+static void rate_bits_follow_the_inputs(void **state) {
+    (void)state;
+    const struct {
+        int weight_bits;
+        double in_degree;
+        uint32_t inputs_most, rate_bits;
+    } cases[] = {{8, 39999.0, 40000, 31},
+                 {16, 39999.0, 40000, 31},
+                 {24, 10000.0, 11123, 26},
+                 {24, 15000.0, 16252, 26},
+                 {24, 15200.0, 16455, 25}};
+    for (int i = 0; i < 5; i++) {
+        config_t c = network_empty();
+        network_plan_t plan;
+        network_population(&c, "E", 200, 200, 1.0);
+        c.network.weight_bits = cases[i].weight_bits;
+        c.connection[0][0] = network_connection(1.0, 0.1, 0.0, SIZE_IN_DEGREE, cases[i].in_degree);
+        c.connection[0][0].profile = PROFILE_UNIFORM;
+        assert_int_equal(network_plan_create(&c, &plan), STATUS_OK);
+        assert_int_equal(plan.net.pathway[0].inputs_most, cases[i].inputs_most);
+        assert_int_equal(plan.net.rate_bits, cases[i].rate_bits);
+        assert_int_equal(plan.net.population[0].rate_shift, cases[i].rate_bits); /* rates to 1 */
+        network_plan_destroy(&plan);
+    }
 }
 
 /* What cannot work is refused with the key in the message. */
@@ -245,6 +337,8 @@ int main(void) {
         cmocka_unit_test(profiles_sum_to_the_degree),
         cmocka_unit_test(clipping_is_measured),
         cmocka_unit_test(scales),
+        cmocka_unit_test(lognormal_weights_hold),
+        cmocka_unit_test(rate_bits_follow_the_inputs),
         cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

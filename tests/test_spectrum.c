@@ -212,6 +212,11 @@ static void group_error_bars(void **state) {
         assert_true(group.std_re < 0.6 * free_rows);
         assert_true(fabs(drawn / group.std_re - 1.0) < 0.25);
     }
+    /* Lognormal weights scatter freely. */
+    c.connection[0][0].std = 0.4;
+    c.connection[0][0].weights = WEIGHTS_LOGNORMAL;
+    drawn = group_scatter_drawn(c, DRAWS, &group);
+    assert_true(fabs(drawn / group.std_re - 1.0) < 0.25);
 }
 
 /* A rate says the slope that its potential has. */

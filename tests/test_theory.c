@@ -326,18 +326,23 @@ static void mean_field_of_a_random_network(void **state) {
 
 /* The published threshold-gain network, chaotic, with fixed in-degree: both equations hold, by a
  * trapezoid sum whose error at the kinks is step^2. Rows with a fixed sum pass on the rates'
- * variance only. */
-static void mean_field_with_fixed_indegree(void **state) {
-    (void)state;
+ * variance only; lognormal weights, of half their mean here, are not recentred. */
+static void mean_field_of_fixed_indegree(int weights) {
     double g[2][2] = {{0.575, -1.9}, {0.125, -0.45}}, d[2][2] = {{0.04, 0.04}, {0.04, 0.044}};
     config_t c = network_ei(200, g, d, 0.0, 0.8);
     c.population[0].gain = (gain_config_t){.kind = GAIN_THRESHOLD_LINEAR, .slope = 10.0};
     c.population[1].gain =
         (gain_config_t){.kind = GAIN_THRESHOLD_POWER, .slope = 2.0, .exponent = 2.0};
     for (int i = 0; i < 4; i++) {
-        c.connection[i / 2][i % 2].rule = RULE_FIXED_INDEGREE;
+        connection_config_t *w = &c.connection[i / 2][i % 2];
+        double k = 0.8 * 2.0 * acos(-1.0) * w->range * w->range * (i / 2 ? 100 * 100 : 200 * 200);
+        w->rule = RULE_FIXED_INDEGREE;
+        w->weights = weights;
+        w->std = weights == WEIGHTS_LOGNORMAL ? 0.5 * fabs(w->mean) / sqrt(k) : 0.0;
         c.population[i / 2].input = 1.0;
     }
+    network_plan_t plan;
+    assert_int_equal(network_plan_create(&c, &plan), STATUS_OK);
     theory_t theory = predict(&c);
     assert_int_equal(theory.regime, REGIME_CHAOS);
     double mean[2] = {0}, square[2] = {0}, step = 1e-4;
@@ -353,12 +358,22 @@ static void mean_field_with_fixed_indegree(void **state) {
         double u = 1.0, spread = 0.0;
         for (int b = 0; b < 2; b++) {
             u += theory.coupling[a][b] * mean[b];
-            spread += theory.variance[a][b] * (square[b] - mean[b] * mean[b]);
+            double fixed = theory.variance[a][b]; /* less indegree std^2/k of free weights */
+            if (weights == WEIGHTS_LOGNORMAL)
+                fixed -= plan.net.pathway[2 * a + b].indegree *
+                         pow(plan.facts[2 * a + b].std, 2.0) / plan.facts[2 * a + b].out_degree;
+            spread += theory.variance[a][b] * square[b] - fixed * mean[b] * mean[b];
         }
         assert_true(fabs(u - theory.mean[a]) < 1e-5);
         assert_true(fabs(spread - theory.spread[a]) < 1e-5 * spread);
     }
+    network_plan_destroy(&plan);
     theory_destroy(&theory);
+}
+static void mean_field_with_fixed_indegree(void **state) {
+    (void)state;
+    mean_field_of_fixed_indegree(WEIGHTS_NORMAL);
+    mean_field_of_fixed_indegree(WEIGHTS_LOGNORMAL);
 }
 
 /* <max(0, h)> = u Phi(u/s) + s phi(u/s), <max(0, h)^2> = (u^2 + s^2) Phi + u s phi; the kink is

@@ -30,7 +30,10 @@ typedef struct {
     double *scatter[POPULATIONS_MAX][POPULATIONS_MAX];
     int waves_x[POPULATIONS_MAX][POPULATIONS_MAX], waves_y[POPULATIONS_MAX][POPULATIONS_MAX];
     int columns;
-    bool exact_rows[POPULATIONS_MAX][POPULATIONS_MAX]; /* rows sum to the same: fixed in-degree */
+    /* Two parts of M_ab whose sum over a row does not scatter, under RULE_FIXED_INDEGREE: that of
+     * which inputs a row has, and that of its weights where they are recentred; else 0. */
+    double fixed_inputs[POPULATIONS_MAX][POPULATIONS_MAX];
+    double fixed_weights[POPULATIONS_MAX][POPULATIONS_MAX];
     double weight_scatter[POPULATIONS_MAX][POPULATIONS_MAX]; /* there: the weights' part of M_ab */
     /* By |n|, then nx; orbit[0] is n = 0. Those whose symbol is below 1e-6 of that at n = 0 in
      * every pathway are left out. */

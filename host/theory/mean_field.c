@@ -62,7 +62,8 @@ void gaussian_moments(gain_t gain, double mean, double variance, double moments[
 
 /* Unknowns x = (u_1..u_P, log Delta_1..log Delta_P), residual
  *   f_a = sum_b G_ab <phi_b> + I_a - u_a,   f_(P+a) = (sum_b M_ab <phi_b^2> + s_a^2)/Delta_a - 1;
- * rows with a fixed sum pass on only what differs from the mean: <phi^2> - <phi>^2 there. The state
+ * the part of M_ab whose sum over a row is fixed passes on only what differs from the mean:
+ * <phi^2> - <phi>^2 there. The state
  * without variance, which repels where the bulk radius exceeds 1, is thus no root. By Stein's
  * identity d<f>/du = <z f>/sqrt(Delta), d<f>/d log Delta = <(z^2 - 1) f>/2. */
 static void mean_field_residual(const void *context, const double *x, double *f, double *jacobian) {
@@ -82,14 +83,15 @@ static void mean_field_residual(const void *context, const double *x, double *f,
         for (uint32_t a = 0; a < n; a++)
             for (uint32_t power = 0; power < 2; power++) {
                 double g = power ? net->variance[a][b] : net->orbit[0].symbol[a][b];
-                double mean = power && net->exact_rows[a][b] ? m[0][0] : 0.0; /* - mean^2 */
+                double fixed = power ? net->fixed_inputs[a][b] + net->fixed_weights[a][b] : 0.0;
+                double mean = m[0][0];
                 uint32_t row = power * n + a;
-                f[row] += g * (m[power][0] - mean * mean);
+                f[row] += g * m[power][0] - fixed * mean * mean;
                 if (jacobian) {
                     jacobian[row * size + b] +=
-                        g * (m[power][1] - 2.0 * mean * m[0][1]) / sqrt(variance[b]);
+                        (g * m[power][1] - 2.0 * fixed * mean * m[0][1]) / sqrt(variance[b]);
                     jacobian[row * size + n + b] +=
-                        0.5 * g * (m[power][2] - m[power][0] - 2.0 * mean * (m[0][2] - m[0][0]));
+                        0.5 * g * (m[power][2] - m[power][0]) - fixed * mean * (m[0][2] - m[0][0]);
                 }
             }
     }

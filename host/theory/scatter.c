@@ -43,18 +43,18 @@ static double coherence_of(const mean_network_t *net, const eigenmode_t *mode, u
 }
 
 /* What fixed row sums take off the covariance of two waves. Independent x_j of variances V_j given
- * that they add up to nothing have the covariances V_j delta_jl - V_j V_l/Sum V. That holds for the
- * weights of a row about their sample mean, V = p sigma^2/k, and for which inputs it has,
+ * that they add up to nothing have the covariances V_j delta_jl - V_j V_l/Sum V. That holds for
+ * recentred weights of a row about their sample mean, V = p sigma^2/k, and for which inputs it has,
  * V = p (1 - p) (g/k)^2 (to leading order in 1/indegree). */
 static double fixed_part(const mean_network_t *net, const eigenmode_t *k, const eigenmode_t *m,
                          uint32_t a, uint32_t b) {
-    if (!net->exact_rows[a][b] || net->variance[a][b] <= 0.0)
+    double inputs = net->fixed_inputs[a][b];
+    if (inputs <= 0.0 && net->fixed_weights[a][b] <= 0.0)
         return 0.0;
     double in_k = coherence_of(net, k, a, b), in_m = coherence_of(net, m, a, b);
-    double weights = net->weight_scatter[a][b], inputs = net->variance[a][b] - weights;
-    double of_k = scatter_at(net, a, b, k->nx, k->ny) - weights * in_k;
-    double of_m = scatter_at(net, a, b, m->nx, m->ny) - weights * in_m;
-    return weights * in_k * in_m + (inputs > 0.0 ? of_k * of_m / inputs : 0.0);
+    double of_k = scatter_at(net, a, b, k->nx, k->ny) - net->weight_scatter[a][b] * in_k;
+    double of_m = scatter_at(net, a, b, m->nx, m->ny) - net->weight_scatter[a][b] * in_m;
+    return net->fixed_weights[a][b] * in_k * in_m + (inputs > 0.0 ? of_k * of_m / inputs : 0.0);
 }
 
 /* E[delta_k conj(delta_m)] of two waves whose difference is q, or with `second` = the second one's

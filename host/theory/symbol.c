@@ -106,7 +106,7 @@ static double weight_variance_of(const network_plan_t *plan, uint32_t index) {
     const pathway_facts_t *facts = &plan->facts[index];
     double variance =
         w->weights == WEIGHTS_CONSTANT ? 0.0 : facts->std * facts->std / facts->out_degree;
-    return w->rule == RULE_FIXED_INDEGREE ? variance * (1.0 - 1.0 / w->indegree) : variance;
+    return pathway_recentred(w) ? variance * (1.0 - 1.0 / w->indegree) : variance;
 }
 
 /* Symbol of one pathway and the transform of its variances p E[w^2] - p^2 E[w]^2, both
@@ -210,8 +210,12 @@ static status_t symbols_fill(const network_plan_t *plan, const zone_t *zone, dou
         net->variance[w->target][w->source] = scatter[0];
         net->waves_x[w->target][w->source] = (int)waves_x(&plan->net, w);
         net->waves_y[w->target][w->source] = (int)waves_y(&plan->net, w);
-        net->exact_rows[w->target][w->source] = w->rule == RULE_FIXED_INDEGREE;
-        net->weight_scatter[w->target][w->source] = w->indegree * weight_variance_of(plan, i);
+        if (w->rule != RULE_FIXED_INDEGREE)
+            continue;
+        double weights = w->indegree * weight_variance_of(plan, i);
+        net->weight_scatter[w->target][w->source] = weights;
+        net->fixed_inputs[w->target][w->source] = scatter[0] - weights;
+        net->fixed_weights[w->target][w->source] = pathway_recentred(w) ? weights : 0.0;
     }
     return orbits_collect(plan, zone, symbols, net);
 }

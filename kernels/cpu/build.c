@@ -187,7 +187,7 @@ static void draw_codes(const backend_state_t *state, const pathway_t *w, uint32_
         input[k].code = weight_code(weight, w->scale, code_max);
         sum += input[k].code;
     }
-    if (w->rule == RULE_FIXED_INDEGREE)
+    if (pathway_recentred(w))
         for (uint32_t k = 0; k < count; k++)
             input[k].code =
                 recentred_code(input[k].code, k, sum, recentred_sum(w), count, code_max);
@@ -313,35 +313,50 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     return 1;
 }
 
+/* Draws and packs all targets' inputs of one pathway; at the first failure no thread begins another
+ * block. */
+static int pathway_build(backend_state_t *state, uint32_t pathway, uint64_t *synapses,
+                         uint64_t *hash, uint64_t *bytes) {
+    const cpu_pathway_t *p = &state->pathway[pathway];
+    uint64_t count = 0, hashes = 0, stored = 0;
+    int failed = 0; /* in any thread */
+#pragma omp parallel num_threads(state->threads) reduction(+ : count, hashes, stored)
+    {
+        scratch_t scratch;
+        int stop = !scratch_create(&state->net.pathway[pathway], p, &scratch);
+#pragma omp for schedule(dynamic, 4)
+        for (uint32_t b = 0; b < p->blocks; b++) {
+            int elsewhere;
+#pragma omp atomic read
+            elsewhere = failed;
+            if (elsewhere)
+                continue;
+            stop = stop || !build_block(state, pathway, b, &scratch, &count, &hashes);
+            if (stop) {
+#pragma omp atomic write
+                failed = 1;
+            } else
+                stored += p->block[b].bytes + sizeof(block_t);
+        }
+        scratch_destroy(&scratch);
+    }
+    *synapses = count;
+    *hash += hashes;
+    *bytes += stored;
+    return !failed;
+}
+
 status_t cpu_build(backend_state_t *state, connectivity_t *connectivity) {
-    uint64_t hash = 0, bytes = 0;
-    int failed = 0;
     for (uint32_t k = 0; k < state->net.pathways; k++) {
         if (!pathway_create(state, k))
             FAIL(STATUS_FAILED, "no memory for the connectivity's tables");
-        uint64_t synapses = 0;
-        cpu_pathway_t *p = &state->pathway[k];
-#pragma omp parallel num_threads(state->threads) reduction(+ : hash, bytes, synapses)              \
-    reduction(| : failed)
-        {
-            scratch_t scratch;
-            failed |= !scratch_create(&state->net.pathway[k], p, &scratch);
-#pragma omp for schedule(dynamic, 4)
-            for (uint32_t b = 0; b < p->blocks; b++) {
-                failed |= failed || !build_block(state, k, b, &scratch, &synapses, &hash);
-                bytes += p->block[b].bytes + sizeof(block_t);
-            }
-            scratch_destroy(&scratch);
-        }
-        connectivity->synapses[k] = synapses;
+        if (!pathway_build(state, k, &connectivity->synapses[k], &connectivity->hash,
+                           &connectivity->connectivity_bytes))
+            FAIL(STATUS_FAILED,
+                 "no memory for the connectivity (%.1f GB stored so far); take a smaller "
+                 "network, or a machine with more memory: `brisc plan` says how much",
+                 (double)connectivity->connectivity_bytes * 1e-9);
     }
-    if (failed)
-        FAIL(STATUS_FAILED,
-             "no memory for the connectivity (%.1f GB stored so far); take a smaller "
-             "network, or a machine with more memory: `brisc plan` says how much",
-             (double)bytes * 1e-9);
-    connectivity->hash = hash;
-    connectivity->connectivity_bytes = bytes;
     return STATUS_OK;
 }
 

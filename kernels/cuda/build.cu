@@ -8,7 +8,7 @@
  * `ties` of those where it is equal. */
 typedef struct {
     uint32_t cut, ties;
-    int64_t sum; /* of the inputs' codes, before recentring */
+    int64_t sum; /* of the inputs' codes, before recentring; 0 where there is none */
 } choice_t;
 
 /* The window of one target. */
@@ -116,7 +116,7 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
     for (uint32_t first = 0; first < v.cells; first += LANES) {
         uint32_t cell = first + lane_index(), last = first + LANES - 1;
         bool input = cell_chosen(&v, cell, chosen.cut, &ties);
-        if (choice && input)
+        if (input && pathway_recentred(w))
             chosen.sum += cell_code(d, &v, cell);
         last = last < v.cells ? last : v.cells - 1;
         uint32_t last_band = cell_offset(&v, last) / BAND_SITES;
@@ -153,7 +153,7 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
         if (input) {
             uint32_t rank = count + votes_before(votes);
             int32_t code = cell_code(d, &v, cell);
-            if (choice)
+            if (pathway_recentred(w))
                 code = recentred_code(code, rank, chosen.sum, recentred_sum(w), w->indegree,
                                       weight_code_max(bits));
             s->offset[at + rank] = (uint16_t)(cell_offset(&v, cell) % BAND_SITES);

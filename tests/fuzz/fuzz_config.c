@@ -121,7 +121,8 @@ static void check_pathway(const network_t *net, const pathway_t *w, const pathwa
     PROMISE(sum > 0, "no connection is possible");
     PROMISE(isfinite(w->mean) && isfinite(w->std), "weight");
     PROMISE(isfinite(w->log_mean) && isfinite(w->log_std), "lognormal weight");
-    PROMISE(isfinite(w->scale) && w->scale > 0.0f, "weight's scale");
+    PROMISE(isfinite(w->scale) && w->scale >= 0.0f, "weight's scale");
+    PROMISE(w->scale > 0.0f || (w->mean == 0.0f && w->std == 0.0f), "weights of 0");
     PROMISE(w->rule != RULE_FIXED_INDEGREE || w->indegree >= 1, "indegree");
     PROMISE(w->indegree <= (size_t)w->window_x * w->window_y, "indegree");
     PROMISE(isfinite(facts->out_degree) && isfinite(facts->in_degree), "degree");
