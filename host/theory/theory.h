@@ -86,9 +86,12 @@ status_t theory_linearize(const config_t *config, const network_plan_t *plan, co
 
 /* Modes that share an eigenvalue, as far as their error bars can tell. */
 typedef struct {
-    int multiplicity;      /* wave vectors in all */
-    double re, im;         /* mean of their eigenvalues */
-    double std_re, std_im; /* finite-size error bars of that mean */
+    int multiplicity; /* wave vectors in all */
+    double re, im;    /* mean of their eigenvalues */
+    /* Finite-size error bars of that mean, which count the noise that comes by way of all other
+     * modes (coupling.c); INFINITY where those are so near that it outweighs the rest tenfold. */
+    double std_re, std_im;
+    double widening; /* by how much those modes widen the error bar of a single one, at least 1 */
 } theory_group_t;
 
 /* group[g], of all modes[i] with group_of[i] = g. */
