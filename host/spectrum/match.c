@@ -293,6 +293,13 @@ static void measure_groups(const match_input_t *in, const int *groups, const roo
         group->z_re = z_of(group->re, predicted->re, predicted->std_re);
         group->z_im = complex ? z_of(group->im, predicted->im, predicted->std_im) : NAN;
     }
+    for (size_t g = 0; g < result->n_groups; g++)
+        for (size_t h = 0; h < result->n_groups; h++) {
+            const match_group_t *other = &result->groups[h];
+            bool whole = other->found == 0.0 || other->found == other->predicted.multiplicity;
+            if (h != g && !whole && reaches(in, result, groups, g, h))
+                result->groups[g].ragged = true;
+        }
     settle(in, result, groups, surplus, lack);
     result->missing = (int)ceil(sum_of(lack, result->n_groups));
     for (size_t g = 0; g < result->n_groups; g++) /* nor is it one too many where there is room */
@@ -370,6 +377,7 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
                          .re = re,
                          .im = im,
                          .z = NAN,
+                         .std = NAN,
                          .residual = in->pairs->residual[k]};
         result->unpredicted += mode_of[k] == UNMATCHED;
         if (mode_of[k] == UNMATCHED) {
@@ -379,6 +387,7 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
             continue;
         }
         const eigenmode_t *mode = &theory->outliers[mode_of[k]];
+        o->std = widening(result, (size_t)mode_of[k]) * mode->std;
         o->nx = mode->nx;
         o->ny = mode->ny;
         o->overlap = overlap[k * theory->n_outliers + (size_t)mode_of[k]];

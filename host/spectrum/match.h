@@ -12,6 +12,7 @@ typedef struct {
     int mode;      /* index of the theory's outlier, or UNMATCHED */
     int nx, ny;    /* the mode's; of an unmatched one, the wave vector that holds most of it */
     double re, im, residual;
+    double std; /* the mode's error bar, as other modes widen it; NAN without a mode */
     /* Norm of its eigenvector's projection on the plane waves of (nx, ny) and its symmetries: with
      * the mode's weights on the populations, or, unmatched, with any. About sqrt(1 -
      * R^2/|lambda|^2) for an outlier, 1/sqrt(n) for a vector of the bulk. */
@@ -28,8 +29,9 @@ typedef struct {
     double found;  /* eigenvalues matched, conjugates of a complex mode not counted */
     double re, im; /* their mean; NAN unless all are found */
     bool clear;    /* every mode 3 error bars or more beyond the disk */
-    /* Within `reach`, whose states mix in: z may be off; or other modes so near that it has no
-     * error bar (theory_group_t). */
+    /* z may be off: within `reach`, whose states mix in; or beside a group of which too few or too
+     * many were found, so that some may be this one's; or modes so near that there is no error bar
+     * (theory_group_t). */
     bool ragged;
     double z_re, z_im; /* its distance from the predicted mean in error bars of the mean */
 } match_group_t;
