@@ -187,6 +187,9 @@ def check_states(brisc):
     gain = np.concatenate(slope(config, h))
     assert np.ptp(gain[:144]) > 0.2 and np.ptp(gain[144:]) > 0.05, "the state is not flat"
     report, file = spectrum(brisc, run, "--at", "13.2")
+    # n = 180: below the 0.1 % point of the Kolmogorov-Smirnov distance, 1.95/sqrt(n).
+    assert report["ks"] < 0.145 and abs(report["bulk_radius_measured"] /
+                                        report["bulk_radius_predicted"] - 1) < 0.1, report
     assert report["matrix"] == file.attrs["matrix"] == f"J diag(phi'(h)) at {at:g} ms" and at == 14
     same_eigenvalues("at a state, from potentials", values(file), matrix * gain, error * gain)
     # A rate in float32 is off by 2^-25 of itself; of slopes r (1 - r/max) and 1 - (r/max)^2 that

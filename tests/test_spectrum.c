@@ -37,6 +37,14 @@ static void bulk_of_known_moduli(void **state) {
     /* F(r) = (r/R)^2 against (r/1.1R)^2: farthest apart at R. */
     assert_true(fabs(wider.ks - (1.0 - 1.0 / 1.21)) < 1.95 * sampling);
 
+    /* A quarter of the neurons silent, whose eigenvalues are 0: a step of F, no distance from it.
+     */
+    const gain_bins_t some[1] = {{2, {0.25, 0.75}, {0.0, 4.0 / 3.0}}};
+    for (int i = 0; i < N; i++)
+        modulus[i] = i < N / 4 ? 0.0 : radius * sqrt(random_uniform());
+    assert_int_equal(bulk_measure(&theory, some, modulus, N, &bulk), STATUS_OK);
+    assert_true(fabs(bulk.fraction_predicted[0] - 0.25) < 1e-6 && bulk.ks < 1.95 * sampling);
+
     assert_int_equal(bulk_measure(&theory, gains, copy, 0, &bulk), STATUS_OK);
     assert_true(bulk.count == 0 && bulk.radius == 0.0 && bulk.ks == 0.0);
     theory.radius = theory.variance[0][0] = 0.0; /* no randomness */

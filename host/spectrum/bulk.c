@@ -43,9 +43,11 @@ static status_t compare(const theory_t *theory, const gain_bins_t *gains, const 
     for (size_t k = 0; k < BULK_RADII; k++)
         bulk->fraction_predicted[k] = fraction[COARSE * k];
     size_t ratios = 0;
+    double zero = 1e-6 * theory->radius; /* silent neurons' eigenvalues: one step of F, at 0 */
     for (size_t k = 0; k < n; k++) {
         double f = fraction_at(fraction, modulus[k] / theory->radius);
-        bulk->ks = fmax(bulk->ks, fmax(f - (double)k / (double)n, (double)(k + 1) / (double)n - f));
+        double below = modulus[k] > zero ? f - (double)k / (double)n : 0.0;
+        bulk->ks = fmax(bulk->ks, fmax(below, (double)(k + 1) / (double)n - f));
         double quantile = quantile_at(fraction, ((double)k + 0.5) / (double)n);
         if (k >= n / 2 && quantile > 0.0)
             ratio[ratios++] = modulus[k] / quantile;
