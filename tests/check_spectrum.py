@@ -227,6 +227,18 @@ def check_leading(brisc):
     assert sets["growth"] != sets["modulus"] != sets["real"], "the criteria differ here"
 
 
+def check_unequal_tau(brisc):
+    """The eigenvalues of J do not decide growth then: said, where growth is asked for."""
+    config = network((5, -4.5, 7, -4), 0.3, (0.15, 0.18, 0.15, 0.18), side=12)
+    for tau, by, count in ((20, "growth", 0), (10, "growth", 1), (10, "real", 0)):
+        config["populations"]["I"]["tau"] = tau
+        report, _ = spectrum(brisc, brisc.config(config), "--leading", "4", "--by", by)
+        assert len(report["warnings"]) == count, (tau, by, report["warnings"])
+    report, _ = spectrum(brisc, brisc.config(config), "--full")
+    assert "tau differs" in report["warnings"][0]
+    print("ok   unequal tau is said")
+
+
 def check_outliers(brisc):
     """2000 neurons: every predicted mode is found, in groups as predicted; all and leading agree."""
     path = brisc.config(OUTLIERS)
@@ -334,7 +346,7 @@ def main(program):
     with tempfile.TemporaryDirectory() as folder:
         brisc = Brisc(os.path.abspath(program), folder)
         for check in (check_full, check_states, check_leading, check_run_file, check_zero_mean,
-                      check_not_random, check_outliers):
+                      check_not_random, check_unequal_tau, check_outliers):
             check(brisc)
 
 

@@ -13,6 +13,17 @@ static const char *criterion(leading_t by) {
                                    : "largest growth";
 }
 
+/* What growth is not of networks with unequal tau, or NULL: that of diag(1/tau) (J - 1) decides. */
+static const char *unequal_tau(const measured_t *m) {
+    bool equal = true;
+    for (uint32_t a = 1; a < m->config.populations; a++)
+        equal = equal && m->config.population[a].tau_ms == m->config.population[0].tau_ms;
+    if (equal || (!m->spectrum.full && m->options.by != LEADING_GROWTH))
+        return NULL;
+    return "tau differs between populations: growth is measured as if all had the first one's, "
+           "and so are transients; `brisc predict` has the growth with each population's own";
+}
+
 static json_t *outlier_json(const measured_t *m, const outlier_t *o) {
     const eigenmode_t *mode = o->mode == UNMATCHED ? NULL : &m->theory.outliers[o->mode];
     return json_pack("{s:i, s:i, s:f, s:f, s:o, s:o, s:o, s:o, s:f, s:o}", "nx", o->nx, "ny", o->ny,
@@ -86,6 +97,10 @@ json_t *spectrum_json(const measured_t *m) {
                                       report_number(s->nonnormal.alpha)));
     else
         json_object_set_new(object, "leading", leading_json(s));
+    json_t *warnings = json_array();
+    if (unequal_tau(m))
+        json_array_append_new(warnings, json_string(unequal_tau(m)));
+    json_object_set_new(object, "warnings", warnings);
     if (m->checked)
         json_object_set_new(object, "symbol_check", check_json(&m->check));
     return object;
@@ -237,6 +252,8 @@ void spectrum_print(const measured_t *m) {
 
 void spectrum_warn(const measured_t *m) {
     const spectrum_t *s = &m->spectrum;
+    if (unequal_tau(m))
+        status_warn("%s", unequal_tau(m));
     if (s->match.missing > 0)
         status_warn("%d predicted outlier%s not found in the measured spectrum; `groups` in --json "
                     "says which",
