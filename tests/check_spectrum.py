@@ -187,6 +187,9 @@ def check_states(brisc):
     gain = np.concatenate(slope(config, h))
     assert np.ptp(gain[:144]) > 0.2 and np.ptp(gain[144:]) > 0.05, "the state is not flat"
     report, file = spectrum(brisc, run, "--at", "13.2")
+    # n = 180: below the 0.1 % point of the Kolmogorov-Smirnov distance, 1.95/sqrt(n).
+    assert report["ks"] < 0.145 and abs(report["bulk_radius_measured"] /
+                                        report["bulk_radius_predicted"] - 1) < 0.1, report
     assert report["matrix"] == file.attrs["matrix"] == f"J diag(phi'(h)) at {at:g} ms" and at == 14
     same_eigenvalues("at a state, from potentials", values(file), matrix * gain, error * gain)
     # A rate in float32 is off by 2^-25 of itself; of slopes r (1 - r/max) and 1 - (r/max)^2 that
@@ -222,6 +225,18 @@ def check_leading(brisc):
         sets[by] = {complex(round(z.real, 4), round(abs(z.imag), 4)) for z in found}
         print(f"ok   --leading 8 --by {by}: within {distance.min(axis=0).max():.1e} of the full ones")
     assert sets["growth"] != sets["modulus"] != sets["real"], "the criteria differ here"
+
+
+def check_unequal_tau(brisc):
+    """The eigenvalues of J do not decide growth then: said, where growth is asked for."""
+    config = network((5, -4.5, 7, -4), 0.3, (0.15, 0.18, 0.15, 0.18), side=12)
+    for tau, by, count in ((20, "growth", 0), (10, "growth", 1), (10, "real", 0)):
+        config["populations"]["I"]["tau"] = tau
+        report, _ = spectrum(brisc, brisc.config(config), "--leading", "4", "--by", by)
+        assert len(report["warnings"]) == count, (tau, by, report["warnings"])
+    report, _ = spectrum(brisc, brisc.config(config), "--full")
+    assert "tau differs" in report["warnings"][0]
+    print("ok   unequal tau is said")
 
 
 def check_outliers(brisc):
@@ -331,7 +346,7 @@ def main(program):
     with tempfile.TemporaryDirectory() as folder:
         brisc = Brisc(os.path.abspath(program), folder)
         for check in (check_full, check_states, check_leading, check_run_file, check_zero_mean,
-                      check_not_random, check_outliers):
+                      check_not_random, check_unequal_tau, check_outliers):
             check(brisc)
 
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "host/spectrum/bulk.h"
 #include "tests/dense.h"
 
 enum { P = POPULATIONS_MAX, RADII = 9 };
@@ -132,40 +133,105 @@ static int compare(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* 3 matrices of 640 + 160 neurons, pooled. Eigenvalues repel, so that their counts hardly scatter
- * (by n^(1/4), not n^(1/2)); what is left is the soft edge: 1/sqrt(2 pi n) = 0.014 of them lie
- * beyond R in the circular law. */
-static void sampled_matrices(void **state) {
+/* Gains that vary in a population: as populations of a gain each, that differ in nothing else. */
+static void gains_as_populations(void **state) {
     (void)state;
-    enum { N = 800, E = 640, DRAWS = 3 };
-    double m[P][P] = {{0.05, 0.6}, {4.0, 0.3}}, size[P] = {E, N - E}, edge = 0.0;
+    double whole[P][P] = {{0.3, 2.0}, {1.3, 0.4}}, cut[P][P], sizes[P], gain2[P];
+    const double size[P] = {700, 200};
+    const gain_bins_t gains[2] = {{3, {0.5, 0.2, 0.3}, {0.0, 0.7, 2.1}},
+                                  {2, {0.9, 0.1}, {0.05, 3.0}}};
+    const int part_of[5] = {0, 0, 0, 1, 1}, bin_of[5] = {0, 1, 2, 0, 1};
+    double fraction[RADII], parts[RADII], radius[RADII];
+    for (int a = 0; a < 5; a++) {
+        double share = gains[part_of[a]].share[bin_of[a]];
+        sizes[a] = share * size[part_of[a]];
+        gain2[a] = gains[part_of[a]].gain2[bin_of[a]];
+        for (int b = 0; b < 5; b++)
+            cut[b][a] = whole[part_of[b]][part_of[a]] * share;
+    }
+    for (int i = 0; i < RADII; i++)
+        radius[i] = 1.1 * SHARE[i];
+    assert_int_equal(radial_distribution_bins(2, whole, size, gains, RADII, radius, fraction),
+                     STATUS_OK);
+    radial(5, cut, sizes, gain2, 1.1, parts);
+    for (int i = 0; i < RADII; i++)
+        assert_true(fabs(fraction[i] - parts[i]) < TOLERANCE);
+    assert_true(fraction[7] > 0.35); /* half of the first is silent, 350 of 900 */
+}
+
+enum { N = 800, E = 640, DRAWS = 3 };
+
+/* |lambda| of 3 matrices of 640 + 160 neurons, pooled, in order; gain[N]. */
+static double *sampled_radii(double m[P][P], const double *gain) {
     double *radius = malloc(sizeof *radius * DRAWS * N);
-    double *fraction = malloc(sizeof *fraction * DRAWS * N);
     for (int draw = 0; draw < DRAWS; draw++) {
         double *matrix = malloc(sizeof *matrix * N * N);
         for (int j = 0; j < N; j++)
             for (int i = 0; i < N; i++)
-                matrix[j * N + i] = sqrt(m[i >= E][j >= E] / size[j >= E]) * random_normal();
+                matrix[j * N + i] =
+                    gain[j] * sqrt(m[i >= E][j >= E] / (j >= E ? N - E : E)) * random_normal();
         double complex *value = eigenvalues(matrix, N);
         for (int i = 0; i < N; i++)
             radius[draw * N + i] = cabs(value[i]);
         free(value);
     }
     qsort(radius, DRAWS * N, sizeof *radius, compare);
+    return radius;
+}
+
+/* Eigenvalues at 0, where F starts with them, are passed over. */
+static double distance_of(const double *radius, const double *fraction) {
+    double distance = 0.0;
+    for (int i = 0; i < DRAWS * N; i++)
+        if (radius[i] > 1e-9)
+            distance = fmax(distance, fabs(fraction[i] - (i + 0.5) / (DRAWS * N)));
+    return distance;
+}
+
+/* Eigenvalues repel, so that their counts hardly scatter (by n^(1/4), not n^(1/2)); what is left is
+ * the soft edge: 1/sqrt(2 pi n) = 0.014 of them lie beyond R in the circular law. */
+static void sampled_matrices(void **state) {
+    (void)state;
+    double m[P][P] = {{0.05, 0.6}, {4.0, 0.3}}, size[P] = {E, N - E}, gain[N];
+    double *fraction = malloc(sizeof *fraction * DRAWS * N), *radius;
+    for (int j = 0; j < N; j++)
+        gain[j] = 1.0;
+    radius = sampled_radii(m, gain);
     assert_int_equal(radial_distribution(2, m, size, ONES, DRAWS * N, radius, fraction), STATUS_OK);
-    edge = sqrt(0.175 + sqrt(0.175 * 0.175 + 2.4 - 0.015)); /* trace, determinant of M */
-    double distance = 0.0, uniform = 0.0;
-    for (int i = 0; i < DRAWS * N; i++) {
-        double sampled = (i + 0.5) / (DRAWS * N);
-        distance = fmax(distance, fabs(fraction[i] - sampled));
-        uniform = fmax(uniform, fabs(fmin(1.0, pow(radius[i] / edge, 2.0)) - sampled));
-    }
+    double distance = distance_of(radius, fraction);
+    double edge = sqrt(0.175 + sqrt(0.175 * 0.175 + 2.4 - 0.015)); /* trace, determinant of M */
+    for (int i = 0; i < DRAWS * N; i++)
+        fraction[i] = fmin(1.0, pow(radius[i] / edge, 2.0));
+    double uniform = distance_of(radius, fraction);
     print_message("largest distance to the sampled distribution: %.4f; of the circular law %.4f\n",
                   distance, uniform);
     assert_true(distance < 0.02);
     assert_true(uniform > 0.1);
-    free(fraction);
     free(radius);
+
+    /* Gains as of a state: a third of E silent, the others of any slope; I's within a factor 2. */
+    gain_bins_t gains[2];
+    double gain2[P] = {0};
+    for (int j = 0; j < N; j++) {
+        double x = random_uniform();
+        gain[j] = j >= E ? 0.5 + 0.5 * x : fmax(0.0, 1.5 * x - 0.5);
+        gain2[j >= E] += gain[j] * gain[j] / size[j >= E];
+    }
+    assert_int_equal(bin_gains(gain, E, &gains[0]), STATUS_OK);
+    assert_int_equal(bin_gains(gain + E, N - E, &gains[1]), STATUS_OK);
+    assert_true(gains[0].bins == GAIN_BINS && gains[0].gain2[0] == 0.0);
+    radius = sampled_radii(m, gain);
+    assert_int_equal(radial_distribution_bins(2, m, size, gains, DRAWS * N, radius, fraction),
+                     STATUS_OK);
+    distance = distance_of(radius, fraction);
+    assert_int_equal(radial_distribution(2, m, size, gain2, DRAWS * N, radius, fraction),
+                     STATUS_OK);
+    double alike = distance_of(radius, fraction);
+    print_message("gains that vary: %.4f; of one gain a population %.4f\n", distance, alike);
+    assert_true(distance < 0.02);
+    assert_true(alike > 0.05);
+    free(radius);
+    free(fraction);
 }
 
 int main(void) {
@@ -176,6 +242,7 @@ int main(void) {
         cmocka_unit_test(reducible),
         cmocka_unit_test(parts_of_one_population),
         cmocka_unit_test(impossible_variance),
+        cmocka_unit_test(gains_as_populations),
         cmocka_unit_test(sampled_matrices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,23 +13,35 @@ static const char *criterion(leading_t by) {
                                    : "largest growth";
 }
 
+/* What growth is not of networks with unequal tau, or NULL: that of diag(1/tau) (J - 1) decides. */
+static const char *unequal_tau(const measured_t *m) {
+    bool equal = true;
+    for (uint32_t a = 1; a < m->config.populations; a++)
+        equal = equal && m->config.population[a].tau_ms == m->config.population[0].tau_ms;
+    if (equal || (!m->spectrum.full && m->options.by != LEADING_GROWTH))
+        return NULL;
+    return "tau differs between populations: growth is measured as if all had the first one's, "
+           "and so are transients; `brisc predict` has the growth with each population's own";
+}
+
 static json_t *outlier_json(const measured_t *m, const outlier_t *o) {
     const eigenmode_t *mode = o->mode == UNMATCHED ? NULL : &m->theory.outliers[o->mode];
     return json_pack("{s:i, s:i, s:f, s:f, s:o, s:o, s:o, s:o, s:f, s:o}", "nx", o->nx, "ny", o->ny,
                      "re", o->re, "im", o->im, "predicted_re", report_number(mode ? mode->re : NAN),
                      "predicted_im", report_number(mode ? mode->im : NAN), "std",
-                     report_number(mode ? mode->std : NAN), "z", report_number(o->z), "overlap",
-                     o->overlap, "residual", report_number(o->residual));
+                     report_number(o->std), "z", report_number(o->z), "overlap", o->overlap,
+                     "residual", report_number(o->residual));
 }
 
 static json_t *group_json(const match_group_t *g) {
     return json_pack(
-        "{s:i, s:i, s:i, s:f, s:b, s:b, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "nx", g->nx, "ny",
-        g->ny, "multiplicity", g->predicted.multiplicity, "found", g->found, "clear", g->clear,
-        "ragged", g->ragged, "predicted_re", g->predicted.re, "predicted_im", g->predicted.im,
-        "std_re", report_number(g->predicted.std_re), "std_im", report_number(g->predicted.std_im),
-        "re", report_number(g->re), "im", report_number(g->im), "z_re", report_number(g->z_re),
-        "z_im", report_number(g->z_im));
+        "{s:i, s:i, s:i, s:f, s:b, s:b, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "nx", g->nx,
+        "ny", g->ny, "multiplicity", g->predicted.multiplicity, "found", g->found, "clear",
+        g->clear, "ragged", g->ragged, "predicted_re", g->predicted.re, "predicted_im",
+        g->predicted.im, "std_re", report_number(g->predicted.std_re), "std_im",
+        report_number(g->predicted.std_im), "widening", report_number(g->predicted.widening), "re",
+        report_number(g->re), "im", report_number(g->im), "z_re", report_number(g->z_re), "z_im",
+        report_number(g->z_im));
 }
 
 static json_t *check_json(const symbol_check_t *check) {
@@ -85,6 +97,10 @@ json_t *spectrum_json(const measured_t *m) {
                                       report_number(s->nonnormal.alpha)));
     else
         json_object_set_new(object, "leading", leading_json(s));
+    json_t *warnings = json_array();
+    if (unequal_tau(m))
+        json_array_append_new(warnings, json_string(unequal_tau(m)));
+    json_object_set_new(object, "warnings", warnings);
     if (m->checked)
         json_object_set_new(object, "symbol_check", check_json(&m->check));
     return object;
@@ -116,10 +132,10 @@ static void print_outliers(const measured_t *m) {
         eigenvalue_text(o->re, o->im, measured);
         if (mode) {
             eigenvalue_text(mode->re, mode->im, predicted);
-            snprintf(std, sizeof std, "%.2g", mode->std);
+            snprintf(std, sizeof std, "%.2g", o->std);
             double away = hypot(o->re - mode->re, o->im - mode->im);
-            snprintf(distance, sizeof distance, mode->std > 0.0 ? "%.1f std" : "%.1g",
-                     mode->std > 0.0 ? away / mode->std : away);
+            snprintf(distance, sizeof distance, o->std > 0.0 ? "%.1f std" : "%.1g",
+                     o->std > 0.0 ? away / o->std : away);
         }
         bool ragged = hypot(o->re, o->im) < match->reach;
         any = any || ragged;
@@ -139,6 +155,7 @@ static void print_outliers(const measured_t *m) {
 static void print_groups(const measured_t *m) {
     const match_t *match = &m->spectrum.match;
     size_t shown = 0;
+    bool widened = false;
     for (size_t g = 0; g < match->n_groups && shown < SHOWN; g++) {
         const match_group_t *group = &match->groups[g];
         if (isnan(group->z_re))
@@ -154,8 +171,13 @@ static void print_groups(const measured_t *m) {
         char wave[32];
         snprintf(wave, sizeof wave, "(%d,%d)", group->nx, group->ny);
         printf("  %-8s x%-3d %-21s  re %+.1f%s%s\n", wave, group->predicted.multiplicity, measured,
-               group->z_re, z, group->ragged ? "  (at the disk's ragged edge)" : "");
+               group->z_re, z, group->ragged ? "  (ragged: z may be off)" : "");
+        widened = widened || group->predicted.widening > 1.1;
     }
+    if (widened)
+        printf(
+            "  error bars count the noise that comes by way of neighbouring modes (`widening` in "
+            "--json)\n");
 }
 
 static void print_check(const symbol_check_t *check) {
@@ -195,12 +217,7 @@ void spectrum_print(const measured_t *m) {
            (unsigned long long)m->built.hash);
     if (s->full) {
         printf("spectrum      %zu eigenvalues by %s in %.1f s\n", s->count, s->solver, s->seconds);
-        if (isnan(s->bulk.ks))
-            printf(
-                "bulk          radius %.4f predicted; its distribution is not compared: gains vary "
-                "from neuron to neuron\n",
-                s->bulk.radius_predicted);
-        else if (s->bulk.radius_predicted > 0.0)
+        if (s->bulk.radius_predicted > 0.0)
             printf(
                 "bulk          radius %.4f measured, %.4f predicted (%+.2f %%); Kolmogorov-Smirnov "
                 "distance %.4f; ragged edge to %.4f\n",
@@ -225,8 +242,8 @@ void spectrum_print(const measured_t *m) {
         printf("\n");
     }
     if (m->at_state)
-        printf("theory        of each population's mean gain; gains that vary in space, as in a "
-               "pattern, are beyond it\n");
+        printf("theory        modes of each population's mean gain, the bulk of its gains' "
+               "distribution; a pattern of gains in\n              space is beyond both\n");
     print_outliers(m);
     print_groups(m);
     if (m->checked)
@@ -235,6 +252,8 @@ void spectrum_print(const measured_t *m) {
 
 void spectrum_warn(const measured_t *m) {
     const spectrum_t *s = &m->spectrum;
+    if (unequal_tau(m))
+        status_warn("%s", unequal_tau(m));
     if (s->match.missing > 0)
         status_warn("%d predicted outlier%s not found in the measured spectrum; `groups` in --json "
                     "says which",

@@ -27,7 +27,7 @@ typedef struct {
 
 void spectrum_print(const measured_t *m);
 json_t *spectrum_json(const measured_t *m);
-/* Outliers missing or unpredicted, eigenvalues not converged: one warning each. */
+/* Unequal tau, outliers missing or unpredicted, eigenvalues not converged: one warning each. */
 void spectrum_warn(const measured_t *m);
 
 #endif

@@ -95,6 +95,7 @@ typedef enum {
     Z_RE,
     Z_IM,
     RAGGED,
+    WIDENING,
     COLUMNS
 } column_t;
 
@@ -111,7 +112,7 @@ static double outlier_number(const theory_t *theory, const match_t *match, size_
                                     [Z] = o->z,
                                     [PREDICTED_RE] = mode ? mode->re : NAN,
                                     [PREDICTED_IM] = mode ? mode->im : NAN,
-                                    [STD] = mode ? mode->std : NAN,
+                                    [STD] = o->std,
                                     [GROUP] = mode ? (double)(match->group_of[o->mode] + 1) : NAN};
     return number[column];
 }
@@ -119,12 +120,20 @@ static double outlier_number(const theory_t *theory, const match_t *match, size_
 static double group_number(const theory_t *theory, const match_t *match, size_t row, int column) {
     const match_group_t *g = &match->groups[row];
     const theory_group_t *p = &g->predicted;
-    const double number[COLUMNS] = {
-        [NX] = g->nx,           [NY] = g->ny,           [MULTIPLICITY] = p->multiplicity,
-        [FOUND] = g->found,     [RE] = g->re,           [IM] = g->im,
-        [PREDICTED_RE] = p->re, [PREDICTED_IM] = p->im, [STD_RE] = p->std_re,
-        [STD_IM] = p->std_im,   [Z_RE] = g->z_re,       [Z_IM] = g->z_im,
-        [RAGGED] = g->ragged};
+    const double number[COLUMNS] = {[NX] = g->nx,
+                                    [NY] = g->ny,
+                                    [MULTIPLICITY] = p->multiplicity,
+                                    [FOUND] = g->found,
+                                    [RE] = g->re,
+                                    [IM] = g->im,
+                                    [PREDICTED_RE] = p->re,
+                                    [PREDICTED_IM] = p->im,
+                                    [STD_RE] = p->std_re,
+                                    [STD_IM] = p->std_im,
+                                    [Z_RE] = g->z_re,
+                                    [Z_IM] = g->z_im,
+                                    [RAGGED] = g->ragged,
+                                    [WIDENING] = p->widening};
     (void)theory;
     return number[column];
 }
@@ -140,7 +149,7 @@ static status_t put_match(h5_file_t *file, const theory_t *theory, const match_t
         {Z, "z", "distance from the prediction in error bars, of a mode that stands alone"},
         {PREDICTED_RE, "predicted_re", "real part of the matched mode; NaN: not predicted"},
         {PREDICTED_IM, "predicted_im", "imaginary part of the matched mode"},
-        {STD, "std", "finite-size error bar of the matched mode"},
+        {STD, "std", "finite-size error bar of the matched mode, other modes counted"},
         {GROUP, "group", "place of the group of equal modes it is one of; NaN: not predicted"},
     };
     static const table_column_t of_group[] = {
@@ -156,7 +165,8 @@ static status_t put_match(h5_file_t *file, const theory_t *theory, const match_t
         {STD_IM, "std_im", "finite-size error bar of the mean's imaginary part"},
         {Z_RE, "z_re", "distance of the real part from the prediction, in its error bars"},
         {Z_IM, "z_im", "distance of the imaginary part from the prediction, in its error bars"},
-        {RAGGED, "ragged", "1 where states of the disk's ragged edge mix in: z may be off"},
+        {RAGGED, "ragged", "1 where z may be off: near the disk, or beside a group not in full"},
+        {WIDENING, "widening", "factor by which other modes widen the error bar of a single one"},
     };
     const table_t outliers = {"/spectrum/outlier", "place of the outlier",
                               match->count,        sizeof of_outlier / sizeof of_outlier[0],
@@ -326,7 +336,7 @@ status_t write_spectrum(h5_file_t *file, const config_t *config, const theory_t 
     TRY(put_eigenvalues(file, s));
     TRY(put_numbers(file, theory, s));
     TRY(put_match(file, theory, &s->match));
-    if (s->full && s->bulk.count > 0 && theory->radius > 0.0 && !isnan(s->bulk.ks))
+    if (s->full && s->bulk.count > 0 && theory->radius > 0.0)
         TRY(put_radial(file, &s->bulk));
     if (stored > 0)
         TRY(put_chosen_vectors(file, config, s, stored));

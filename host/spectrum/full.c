@@ -121,7 +121,13 @@ static status_t take_vectors(const operator_t *op, const dense_solver_t *solver,
 }
 
 /* |lambda| of everything that is not an outlier. */
-static status_t measure_bulk(const theory_t *theory, const uint32_t *place, spectrum_t *s) {
+static status_t measure_bulk(const theory_t *theory, const matrix_t *matrix, const uint32_t *place,
+                             spectrum_t *s) {
+    gain_bins_t gains[POPULATIONS_MAX];
+    for (uint32_t a = 0; a < theory->populations; a++) {
+        size_t first = neurons_before(matrix->net, a);
+        TRY(bin_gains(matrix->gain + first, neurons_before(matrix->net, a + 1) - first, &gains[a]));
+    }
     double *modulus = malloc(sizeof *modulus * (s->n + 1));
     bool *outlier = calloc(s->n + 1, sizeof *outlier);
     size_t n = 0;
@@ -133,12 +139,9 @@ static status_t measure_bulk(const theory_t *theory, const uint32_t *place, spec
     for (size_t i = 0; modulus && outlier && i < s->n; i++)
         if (!outlier[i] && s->converged[i])
             modulus[n++] = hypot(s->re[i], s->im[i]);
-    status_t status = modulus && outlier ? bulk_measure(theory, modulus, n, &s->bulk)
+    status_t status = modulus && outlier ? bulk_measure(theory, gains, modulus, n, &s->bulk)
                                          : status_fail(STATUS_FAILED, __FILE__, __LINE__,
                                                        "no memory for %zu eigenvalues", s->n);
-    for (uint32_t a = 0; a < theory->populations; a++) /* F is of one gain a population */
-        if (theory->gain_square[a] > (1.0 + 1e-9) * theory->gain[a] * theory->gain[a])
-            s->bulk.radius = s->bulk.ks = NAN;
     free(modulus);
     free(outlier);
     return status;
@@ -202,7 +205,7 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
     if (status == STATUS_OK)
         status = match(&input, &s->match);
     if (status == STATUS_OK)
-        status = measure_bulk(theory, place, s);
+        status = measure_bulk(theory, matrix, place, s);
     free(place);
     TRY(status);
     stage(options, s, "transient growth");

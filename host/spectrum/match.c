@@ -41,25 +41,22 @@ double leading_value(leading_t by, double delta, double re, double im) {
                                    : hypot(1.0 - delta + delta * re, delta * im);
 }
 
+/* By how much neighbours widen a mode's error bar. Where they leave none, as if to the limit of
+ * what theory follows: the square tenfold. */
+static double widening(const match_t *result, size_t m) {
+    return fmin(result->groups[result->group_of[m]].predicted.widening, sqrt(10.0));
+}
+
 /* How far one of a mode's eigenvalues scatters: those of a degenerate group repel (theory.h). */
-static double scatter(const eigenmode_t *mode) {
-    return mode->std * sqrt(0.5 * (mode->multiplicity + 1));
+static double scatter(const match_input_t *in, const match_t *result, size_t m) {
+    const eigenmode_t *mode = &in->theory->outliers[m];
+    return widening(result, m) * mode->std * sqrt(0.5 * (mode->multiplicity + 1));
 }
 
-static bool clear_of_disk(const match_input_t *in, const eigenmode_t *mode) {
-    return hypot(mode->re, mode->im) - 3.0 * scatter(mode) >
+static bool clear_of_disk(const match_input_t *in, const match_t *result, size_t m) {
+    const eigenmode_t *mode = &in->theory->outliers[m];
+    return hypot(mode->re, mode->im) - 3.0 * scatter(in, result, m) >
            disk_edge(in->theory, in->config->network.weight_bits);
-}
-
-/* How many of a real or complex mode's eigenvalues an eigenpair stands for: two of a real mode's
- * may pair up as complex conjugates, and a complex mode's pair may fall on the real line. */
-static double weight(bool real_mode, double im) {
-    return (im > 0.0 ? 2.0 : 1.0) / (real_mode ? 1.0 : 2.0);
-}
-
-/* The m eigenvalues of a mode make a cloud of radius std sqrt(m), by the circular law. */
-static double cloud(const eigenmode_t *mode) {
-    return mode->std * sqrt(mode->multiplicity);
 }
 
 /* A mode that the disk's edge lies within an error bar of: nothing need stand out for it. */
@@ -68,8 +65,11 @@ static bool dissolved(const theory_t *theory, const eigenmode_t *mode) {
 }
 
 /* Modes fall into one group where their clouds touch, or touch others of the group: the noise mixes
- * their eigenvectors. Dissolved modes stay by themselves. Groups are numbered by first mode. */
-static size_t group_modes(const theory_t *theory, double resolution, size_t *group_of) {
+ * their eigenvectors. The m eigenvalues of a mode make a cloud of radius std sqrt(m), by the
+ * circular law: cloud[mode]. Dissolved modes stay by themselves. Groups are numbered by first mode.
+ */
+static size_t group_modes(const theory_t *theory, const double *cloud, double resolution,
+                          size_t *group_of) {
     size_t modes = theory->n_outliers, groups = 0;
     for (size_t m = 0; m < modes; m++)
         group_of[m] = m;
@@ -79,7 +79,7 @@ static size_t group_modes(const theory_t *theory, double resolution, size_t *gro
             for (size_t k = 0; k < m; k++) {
                 const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
                 if (group_of[m] == group_of[k] || dissolved(theory, a) || dissolved(theory, b) ||
-                    hypot(a->re - b->re, a->im - b->im) > cloud(a) + cloud(b) + resolution)
+                    hypot(a->re - b->re, a->im - b->im) > cloud[m] + cloud[k] + resolution)
                     continue;
                 group_of[m] = group_of[k] = group_of[k] < group_of[m] ? group_of[k] : group_of[m];
                 changed = true;
@@ -90,20 +90,6 @@ static size_t group_modes(const theory_t *theory, double resolution, size_t *gro
     return groups;
 }
 
-/* A pair's chance of belonging to a group (index: the group), or to one of its modes. */
-typedef struct {
-    uint32_t pair, index;
-    double score;
-} candidate_t;
-
-static int best_first(const void *left, const void *right) {
-    const candidate_t *a = left, *b = right;
-    if (a->score != b->score)
-        return a->score < b->score ? 1 : -1;
-    return a->pair != b->pair ? (a->pair > b->pair) - (a->pair < b->pair)
-                              : (a->index > b->index) - (a->index < b->index);
-}
-
 /* Distance of pair k from a mode in error bars, or INFINITY where it is none of its eigenvalues. */
 static double bars_from(const match_input_t *in, const match_t *result, uint32_t k, size_t m) {
     const eigenmode_t *mode = &in->theory->outliers[m];
@@ -111,12 +97,12 @@ static double bars_from(const match_input_t *in, const match_t *result, uint32_t
     double multiplicity = result->groups[result->group_of[m]].predicted.multiplicity;
     /* What the codes of the weights cannot resolve is no distance. */
     double apart = hypot(re - mode->re, im - mode->im) - result->resolution;
-    double bars = apart > 0.0 ? apart / mode->std : 0.0;
+    double bars = apart > 0.0 ? apart / (widening(result, m) * mode->std) : 0.0;
     bool beyond = hypot(re, im) > result->reach;
     if (!beyond && dissolved(in->theory, mode))
         return INFINITY;
-    return bars <= sqrt(multiplicity) + (beyond || clear_of_disk(in, mode) ? 5.0 : 1.0) ? bars
-                                                                                        : INFINITY;
+    bool clear = beyond || clear_of_disk(in, result, m);
+    return bars <= sqrt(multiplicity) + (clear ? 5.0 : 1.0) ? bars : INFINITY;
 }
 
 /* How well a pair suits: its square overlap, less by how far it lies off. */
@@ -124,86 +110,61 @@ static double score_of(double overlap, double bars, double multiplicity) {
     return overlap * overlap * exp(-bars * bars / (multiplicity + 1.0));
 }
 
-/* The same for group g; 0 where distance or overlap say that the pair is none of it. */
-static double group_score(const match_input_t *in, const double *overlap, const match_t *result,
-                          uint32_t k, size_t g) {
-    const theory_t *theory = in->theory;
-    double multiplicity = result->groups[g].predicted.multiplicity;
-    double n = 0.0, square = 0.0, least = INFINITY;
-    for (uint32_t a = 0; a < theory->populations; a++)
-        n += theory->size[a];
-    for (size_t m = 0; m < theory->n_outliers; m++)
-        if (result->group_of[m] == g) {
-            double o = overlap[k * theory->n_outliers + m];
-            square += o * o;
-            least = fmin(least, bars_from(in, result, k, m));
-        }
-    double inside = theory->radius / hypot(in->pairs->re[k], in->pairs->im[k]);
-    double enough = fmax(0.25 * (1.0 - inside * inside), 4.0 * multiplicity / n);
-    return square >= enough ? score_of(sqrt(square), least, multiplicity) : 0.0;
-}
-
-/* Hands out places, best candidates first: place_of[pair]; the weight of a pair is that of a real
- * or a complex mode. Then those left with |lambda| > reach take one more: groups near each other
- * may have exchanged some. */
-static void hand_out(const match_input_t *in, candidate_t *candidate, size_t n, const bool *real,
-                     double reach, double *places, int *place_of) {
-    qsort(candidate, n, sizeof *candidate, best_first);
-    for (int round = 0; round < 2; round++)
-        for (size_t c = 0; c < n; c++) {
-            uint32_t k = candidate[c].pair, at = candidate[c].index;
-            double taken = weight(real[at], in->pairs->im[k]);
-            bool fits = round == 0 ? taken <= places[at]
-                                   : hypot(in->pairs->re[k], in->pairs->im[k]) > reach;
-            if (place_of[k] != UNMATCHED || !fits)
-                continue;
-            place_of[k] = (int)at;
-            places[at] -= taken;
-        }
-}
-
 typedef struct {
-    candidate_t *candidate;
-    double *places;
+    candidate_t *candidate; /* [pairs][modes] */
+    double *free, *spare;   /* [modes], and of as many groups */
     bool *real;
 } room_t;
 
-/* groups[pair], then mode_of[pair] within the group. */
-static void assign(const match_input_t *in, const double *overlap, const match_t *result,
-                   const room_t *room, int *groups, int *mode_of) {
+/* What a pair has to do with a group: distance in error bars, INFINITY where it is none of it, and
+ * square overlap. */
+typedef struct {
+    double bars, square;
+} nearness_t;
+
+static nearness_t nearness(const match_input_t *in, const double *overlap, const match_t *result,
+                           uint32_t k, size_t g) {
+    size_t modes = in->theory->n_outliers;
+    nearness_t near = {INFINITY, 0.0};
+    for (size_t m = 0; m < modes; m++)
+        if (result->group_of[m] == g) {
+            near.square += overlap[k * modes + m] * overlap[k * modes + m];
+            near.bars = fmin(near.bars, bars_from(in, result, k, m));
+        }
+    return near;
+}
+
+/* Adds pair k's candidates among the groups. */
+static void add_candidates(const match_input_t *in, const double *overlap, const match_t *result,
+                           uint32_t k, assignment_t *a) {
     const theory_t *theory = in->theory;
-    size_t modes = theory->n_outliers, n = 0;
-    for (size_t m = modes; m-- > 0;) /* a group is as real as its first mode */
-        room->real[result->group_of[m]] = theory->outliers[m].im == 0.0;
-    for (size_t g = 0; g < result->n_groups; g++)
-        room->places[g] = result->groups[g].predicted.multiplicity;
-    for (uint32_t k = 0; k < in->pairs->count; k++) {
-        groups[k] = mode_of[k] = UNMATCHED;
-        for (uint32_t g = 0; g < result->n_groups; g++) {
-            double score = group_score(in, overlap, result, k, g);
-            if (score > 0.0)
-                room->candidate[n++] = (candidate_t){k, g, score};
-        }
+    double n = 0.0, shared = 0.0,
+           inside = theory->radius / hypot(in->pairs->re[k], in->pairs->im[k]);
+    for (uint32_t b = 0; b < theory->populations; b++)
+        n += theory->size[b];
+    size_t first = a->n;
+    for (uint32_t g = 0; g < result->n_groups; g++) {
+        nearness_t near = nearness(in, overlap, result, k, g);
+        double multiplicity = result->groups[g].predicted.multiplicity;
+        double enough = fmax(0.25 * (1.0 - inside * inside), 4.0 * multiplicity / n);
+        if (!(near.bars < INFINITY))
+            continue;
+        shared += near.square;
+        if (near.square >= 0.5 * enough)
+            a->candidate[a->n++] = (candidate_t){
+                k, g, score_of(sqrt(near.square), near.bars, multiplicity), near.square < enough};
     }
-    hand_out(in, room->candidate, n, room->real, result->reach, room->places, groups);
-    n = 0;
-    for (uint32_t m = 0; m < modes; m++) {
-        const match_group_t *group = &result->groups[result->group_of[m]];
-        room->real[m] = theory->outliers[m].im == 0.0;
-        room->places[m] = theory->outliers[m].multiplicity;
-        for (uint32_t k = 0; k < in->pairs->count; k++) {
-            double bars = bars_from(in, result, k, m);
-            if (groups[k] == (int)result->group_of[m] && bars < INFINITY)
-                room->candidate[n++] = (candidate_t){
-                    k, m, score_of(overlap[k * modes + m], bars, group->predicted.multiplicity)};
-        }
-    }
-    hand_out(in, room->candidate, n, room->real, 0.0, room->places, mode_of);
+    size_t kept = first;
+    for (size_t c = first; c < a->n; c++)
+        if (!a->candidate[c].mixed || shared >= 0.25 * (1.0 - inside * inside))
+            a->candidate[kept++] = a->candidate[c];
+    a->n = kept;
 }
 
 /* Whether every eigenvalue of a mode ought to be among the pairs. */
-static bool due(const match_input_t *in, const eigenmode_t *mode) {
-    if (!clear_of_disk(in, mode))
+static bool due(const match_input_t *in, const match_t *result, size_t m) {
+    const eigenmode_t *mode = &in->theory->outliers[m];
+    if (!clear_of_disk(in, result, m))
         return false;
     if (in->complete)
         return true;
@@ -211,30 +172,94 @@ static bool due(const match_input_t *in, const eigenmode_t *mode) {
     for (uint32_t k = 0; k < in->pairs->count; k++)
         if (in->pairs->converged[k])
             last = fmin(last, leading_value(in->by, in->delta, in->pairs->re[k], in->pairs->im[k]));
-    return leading_value(in->by, in->delta, mode->re, mode->im) - 5.0 * delta * scatter(mode) >
+    return leading_value(in->by, in->delta, mode->re, mode->im) -
+               5.0 * delta * scatter(in, result, m) >
            last;
 }
 
-/* Whether another group's cloud is within its own and this one's width: they push each other. */
-static bool crowded(const theory_t *theory, const size_t *group_of, size_t g) {
-    for (size_t m = 0; m < theory->n_outliers; m++)
-        for (size_t k = 0; group_of[m] == g && k < theory->n_outliers; k++) {
-            const eigenmode_t *a = &theory->outliers[m], *b = &theory->outliers[k];
-            if (group_of[k] != g &&
-                hypot(a->re - b->re, a->im - b->im) < 2.0 * (cloud(a) + cloud(b)))
-                return true;
+/* groups[pair], then mode_of[pair] within the group. */
+static status_t assign_pairs(const match_input_t *in, const double *overlap, const match_t *result,
+                             const room_t *room, int *groups, int *mode_of) {
+    const theory_t *theory = in->theory;
+    size_t modes = theory->n_outliers;
+    assignment_t a = {.pairs = in->pairs,
+                      .candidate = room->candidate,
+                      .real = room->real,
+                      .free = room->free,
+                      .spare = room->spare,
+                      .places = (uint32_t)result->n_groups,
+                      .reach = result->reach,
+                      .place_of = groups};
+    for (size_t g = 0; g < result->n_groups; g++) {
+        room->free[g] = result->groups[g].predicted.multiplicity;
+        room->spare[g] = 0.0;
+    }
+    for (size_t m = modes; m-- > 0;) { /* a group is as real as its first mode */
+        room->real[result->group_of[m]] = theory->outliers[m].im == 0.0;
+        room->spare[result->group_of[m]] +=
+            due(in, result, m) ? 0.0 : theory->outliers[m].multiplicity;
+    }
+    for (uint32_t k = 0; k < in->pairs->count; k++)
+        add_candidates(in, overlap, result, k, &a);
+    TRY(assign(&a));
+    a.n = 0;
+    a.places = (uint32_t)modes;
+    a.spare = NULL;
+    a.reach = 0.0;
+    a.place_of = mode_of;
+    for (uint32_t m = 0; m < modes; m++) {
+        const match_group_t *group = &result->groups[result->group_of[m]];
+        room->real[m] = theory->outliers[m].im == 0.0;
+        room->free[m] = theory->outliers[m].multiplicity;
+        for (uint32_t k = 0; k < in->pairs->count; k++) {
+            double bars = bars_from(in, result, k, m);
+            if (groups[k] == (int)result->group_of[m] && bars < INFINITY)
+                a.candidate[a.n++] = (candidate_t){
+                    k, m, score_of(overlap[k * modes + m], bars, group->predicted.multiplicity),
+                    false};
         }
-    return false;
+    }
+    return assign(&a);
 }
 
 static double z_of(double x, double predicted, double std) {
     return std > 0.0 && isfinite(std) ? (x - predicted) / std : NAN;
 }
 
+/* Whether one of group h's eigenvalues lies where it might be of group g. */
+static bool reaches(const match_input_t *in, const match_t *result, const int *groups, size_t g,
+                    size_t h) {
+    for (uint32_t k = 0; k < in->pairs->count; k++)
+        for (size_t m = 0; groups[k] == (int)h && m < in->theory->n_outliers; m++)
+            if (result->group_of[m] == g && bars_from(in, result, k, m) < INFINITY)
+                return true;
+    return false;
+}
+
+/* An eigenvalue too many in one group makes up for one too few in another near it. */
+static void settle(const match_input_t *in, const match_t *result, const int *groups,
+                   double *surplus, double *lack) {
+    for (size_t g = 0; g < result->n_groups; g++)
+        for (size_t h = 0; h < result->n_groups; h++)
+            if (lack[g] > 0.0 && surplus[h] > 0.0 && reaches(in, result, groups, g, h)) {
+                double both = fmin(lack[g], surplus[h]);
+                lack[g] -= both;
+                surplus[h] -= both;
+            }
+}
+
+static double sum_of(const double *x, size_t n) {
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
 /* What was found of each group. */
-static void measure_groups(const match_input_t *in, const int *groups, match_t *result) {
+static void measure_groups(const match_input_t *in, const int *groups, const room_t *room,
+                           match_t *result) {
     const theory_t *theory = in->theory;
-    double missing = 0.0, free_places = 0.0, surplus = 0.0;
+    double *surplus = room->free, *lack = room->spare;
     for (size_t g = 0; g < result->n_groups; g++) {
         match_group_t *group = &result->groups[g];
         const theory_group_t *predicted = &group->predicted;
@@ -246,46 +271,72 @@ static void measure_groups(const match_input_t *in, const int *groups, match_t *
                 continue;
             group->nx = mode->nx;
             group->ny = mode->ny;
-            clear = clear && clear_of_disk(in, mode);
-            expected += due(in, mode) ? mode->multiplicity : 0;
+            clear = clear && clear_of_disk(in, result, m);
+            expected += due(in, result, m) ? mode->multiplicity : 0;
         }
         for (uint32_t k = 0; k < in->pairs->count; k++) {
-            double w = weight(!complex, in->pairs->im[k]);
+            double w = pair_weight(!complex, in->pairs->im[k]);
             if (groups[k] != (int)g)
                 continue;
             group->found += w;
             group->re += w * in->pairs->re[k];
             group->im += complex ? w * in->pairs->im[k] : 0.0; /* else the conjugates cancel */
         }
-        missing += fmax(0.0, expected - group->found);
-        free_places += fmax(0.0, predicted->multiplicity - group->found);
-        surplus += fmax(0.0, group->found - predicted->multiplicity);
+        lack[g] = fmax(0.0, expected - group->found);
+        surplus[g] = fmax(0.0, group->found - predicted->multiplicity);
         bool all = clear && group->found == predicted->multiplicity;
         group->re = all ? group->re / group->found : NAN;
         group->im = all ? group->im / group->found : NAN;
         group->clear = clear;
-        group->ragged = hypot(predicted->re, predicted->im) < result->reach ||
-                        crowded(theory, result->group_of, g);
+        group->ragged =
+            hypot(predicted->re, predicted->im) < result->reach || !isfinite(predicted->widening);
         group->z_re = z_of(group->re, predicted->re, predicted->std_re);
         group->z_im = complex ? z_of(group->im, predicted->im, predicted->std_im) : NAN;
     }
-    /* A place too many in one group makes up for one too few in another. */
-    result->missing = (int)ceil(fmax(0.0, missing - surplus));
-    result->unpredicted = (int)ceil(fmax(0.0, surplus - free_places));
+    for (size_t g = 0; g < result->n_groups; g++)
+        for (size_t h = 0; h < result->n_groups; h++) {
+            const match_group_t *other = &result->groups[h];
+            bool whole = other->found == 0.0 || other->found == other->predicted.multiplicity;
+            if (h != g && !whole && reaches(in, result, groups, g, h))
+                result->groups[g].ragged = true;
+        }
+    settle(in, result, groups, surplus, lack);
+    result->missing = (int)ceil(sum_of(lack, result->n_groups));
+    for (size_t g = 0; g < result->n_groups; g++) /* nor is it one too many where there is room */
+        lack[g] = fmax(0.0, result->groups[g].predicted.multiplicity - result->groups[g].found);
+    settle(in, result, groups, surplus, lack);
+    result->unpredicted = (int)ceil(sum_of(surplus, result->n_groups));
 }
 
-static status_t predict_groups(const match_input_t *in, match_t *result) {
-    result->resolution = eigenvalue_resolution(in->theory, in->config->network.weight_bits);
-    result->n_groups = group_modes(in->theory, result->resolution, result->group_of);
-    theory_group_t *predicted = malloc(sizeof *predicted * (result->n_groups + 1));
-    result->groups = calloc(result->n_groups + 1, sizeof *result->groups);
-    status_t status =
-        predicted && result->groups
-            ? theory_groups(in->config, in->plan, in->theory, in->theory->outliers,
-                            in->theory->n_outliers, result->group_of, result->n_groups, predicted)
-            : status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory");
-    for (size_t g = 0; status == STATUS_OK && g < result->n_groups; g++)
+static status_t predict(const match_input_t *in, const double *cloud, theory_group_t *predicted,
+                        match_t *result) {
+    const theory_t *theory = in->theory;
+    result->n_groups = group_modes(theory, cloud, result->resolution, result->group_of);
+    TRY(theory_groups(in->config, in->plan, theory, theory->outliers, theory->n_outliers,
+                      result->group_of, result->n_groups, predicted));
+    for (size_t g = 0; g < result->n_groups; g++)
         result->groups[g].predicted = predicted[g];
+    return STATUS_OK;
+}
+
+/* Groups by the modes' own clouds, then by those that their neighbours widen. */
+static status_t predict_groups(const match_input_t *in, match_t *result) {
+    const theory_t *theory = in->theory;
+    size_t modes = theory->n_outliers;
+    theory_group_t *predicted = malloc(sizeof *predicted * (modes + 1));
+    double *cloud = malloc(sizeof *cloud * (modes + 1));
+    result->resolution = eigenvalue_resolution(theory, in->config->network.weight_bits);
+    result->groups = calloc(modes + 1, sizeof *result->groups);
+    status_t status = predicted && cloud && result->groups
+                          ? STATUS_OK
+                          : status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory");
+    for (int pass = 0; status == STATUS_OK && pass < 2; pass++) {
+        for (size_t m = 0; m < modes; m++)
+            cloud[m] = (pass == 0 ? 1.0 : widening(result, m)) * theory->outliers[m].std *
+                       sqrt(theory->outliers[m].multiplicity);
+        status = predict(in, cloud, predicted, result);
+    }
+    free(cloud);
     free(predicted);
     return status;
 }
@@ -326,6 +377,7 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
                          .re = re,
                          .im = im,
                          .z = NAN,
+                         .std = NAN,
                          .residual = in->pairs->residual[k]};
         result->unpredicted += mode_of[k] == UNMATCHED;
         if (mode_of[k] == UNMATCHED) {
@@ -335,6 +387,7 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
             continue;
         }
         const eigenmode_t *mode = &theory->outliers[mode_of[k]];
+        o->std = widening(result, (size_t)mode_of[k]) * mode->std;
         o->nx = mode->nx;
         o->ny = mode->ny;
         o->overlap = overlap[k * theory->n_outliers + (size_t)mode_of[k]];
@@ -350,16 +403,16 @@ static status_t match_all(const match_input_t *in, double *overlap, wave_share_t
                           int *mode_of, const room_t *room, match_t *result) {
     const theory_t *theory = in->theory;
     uint32_t pairs = in->pairs->count;
-    if (!overlap || !share || !mode_of || !result->group_of || !room->candidate || !room->places ||
-        !room->real)
+    if (!overlap || !share || !mode_of || !result->group_of || !room->candidate || !room->free ||
+        !room->spare || !room->real)
         FAIL(STATUS_FAILED, "no memory to match %u eigenvalues", pairs);
     double edge = disk_edge(theory, in->config->network.weight_bits);
     result->reach = disk_reach(in->plan, theory, in->config->network.weight_bits);
     TRY(overlaps(&in->plan->net, in->pairs, theory->outliers, theory->n_outliers, edge, overlap,
                  share));
     TRY(predict_groups(in, result));
-    assign(in, overlap, result, room, mode_of + pairs, mode_of);
-    measure_groups(in, mode_of + pairs, result);
+    TRY(assign_pairs(in, overlap, result, room, mode_of + pairs, mode_of));
+    measure_groups(in, mode_of + pairs, room, result);
     return collect(in, overlap, share, mode_of, result);
 }
 
@@ -370,10 +423,12 @@ status_t match(const match_input_t *in, match_t *result) {
     wave_share_t *share = calloc(count + 1, sizeof *share);
     int *mode_of = malloc(sizeof *mode_of * 2 * (count + 1)); /* and the groups */
     room_t room = {calloc(count * modes + 1, sizeof *room.candidate),
-                   calloc(modes + 1, sizeof *room.places), calloc(modes + 1, sizeof *room.real)};
+                   calloc(modes + 1, sizeof *room.free), calloc(modes + 1, sizeof *room.spare),
+                   calloc(modes + 1, sizeof *room.real)};
     status_t status = match_all(in, overlap, share, mode_of, &room, result);
     free(room.candidate);
-    free(room.places);
+    free(room.free);
+    free(room.spare);
     free(room.real);
     free(mode_of);
     free(share);

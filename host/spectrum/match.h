@@ -3,9 +3,8 @@
 #define BRISC_SPECTRUM_MATCH_H
 
 #include "host/spectrum/arnoldi.h"
+#include "host/spectrum/assign.h"
 #include "host/theory/theory.h"
-
-enum { UNMATCHED = -1 };
 
 /* A measured eigenvalue taken for an outlier: matched to a predicted mode, or not predicted. */
 typedef struct {
@@ -13,6 +12,7 @@ typedef struct {
     int mode;      /* index of the theory's outlier, or UNMATCHED */
     int nx, ny;    /* the mode's; of an unmatched one, the wave vector that holds most of it */
     double re, im, residual;
+    double std; /* the mode's error bar, as other modes widen it; NAN without a mode */
     /* Norm of its eigenvector's projection on the plane waves of (nx, ny) and its symmetries: with
      * the mode's weights on the populations, or, unmatched, with any. About sqrt(1 -
      * R^2/|lambda|^2) for an outlier, 1/sqrt(n) for a vector of the bulk. */
@@ -25,11 +25,14 @@ typedef struct {
 /* Predicted modes that share an eigenvalue to within their error bars, and what was found. */
 typedef struct {
     theory_group_t predicted;
-    int nx, ny;        /* of its first mode */
-    double found;      /* eigenvalues matched, conjugates of a complex mode not counted */
-    double re, im;     /* their mean; NAN unless all are found */
-    bool clear;        /* every mode 3 error bars or more beyond the disk */
-    bool ragged;       /* within `reach`, or near another group, which mix in: z may be off */
+    int nx, ny;    /* of its first mode */
+    double found;  /* eigenvalues matched, conjugates of a complex mode not counted */
+    double re, im; /* their mean; NAN unless all are found */
+    bool clear;    /* every mode 3 error bars or more beyond the disk */
+    /* z may be off: within `reach`, whose states mix in; or beside a group of which too few or too
+     * many were found, so that some may be this one's; or modes so near that there is no error bar
+     * (theory_group_t). */
+    bool ragged;
     double z_re, z_im; /* its distance from the predicted mean in error bars of the mean */
 } match_group_t;
 
@@ -60,8 +63,11 @@ typedef struct {
  * within sqrt(m) + 5 error bars of the mode, m the group's modes (their noise makes a cloud of
  * radius sqrt(m) error bars, besides eigenvalue_resolution; + 1 where both mode and eigenvalue are
  * near the disk, whose edge is easily mistaken for the mode; nothing within an error bar of the
- * disk), and if the overlap is at least half of what theory expects of an outlier there. A group
- * takes as many as it has wave vectors; more only by exchange with a neighbour, or near the disk.
+ * disk), and if the overlap is at least half of what theory expects of an outlier there. (Here an
+ * error bar is as other modes widen it, theory_group_t.) A group takes as many as it has wave
+ * vectors; more only beyond `reach`. One that is short takes an eigenvalue that a neighbour can do
+ * without, also one whose vector the noise has shared out among groups near it, at least half of
+ * the overlap wanted its own.
  * What is left is an unpredicted outlier if it lies beyond `reach` and no mode just inside the disk
  * explains it; otherwise it belongs to the ragged edge of the disk: with K inputs a neuron, local
  * fluctuations carry localized states beyond R, to 1.25 R at K = 30 and 1.78 R at K = 7 in 20 draws

@@ -60,10 +60,42 @@ status_t orbit_modes(const mean_network_t *net, const orbit_t *orbit, const line
                      eigenmode_t modes[POPULATIONS_MAX], int *n);
 /* mode->std, from its eigenvectors. */
 status_t mode_scatter(const mean_network_t *net, const linearization_t *at, eigenmode_t *mode);
-/* The group of all modes[i] with group_of[i] = g. */
-status_t group_scatter(const mean_network_t *net, const linearization_t *at,
-                       const eigenmode_t *modes, size_t n, const size_t *group_of, size_t g,
+/* The modes[i] with group_of[i] = g. */
+typedef struct {
+    const eigenmode_t *modes; /* [n] */
+    size_t n;
+    const size_t *group_of; /* [n] */
+    size_t g;
+} mode_set_t;
+
+status_t group_scatter(const mean_network_t *net, const linearization_t *at, const mode_set_t *set,
                        theory_group_t *group);
+
+/* G(p) = (lambda - A)^-1 of the mean matrix at its waves p, without the modes of a set
+ * (coupling.c). */
+typedef struct {
+    double _Complex lambda;
+    size_t entries; /* populations^2 */
+    int reach;      /* largest wave number */
+    bool pole;      /* lambda is an eigenvalue of another wave: nothing else is known */
+    /* [reach + 1][reach + 1][entries], by |ny|, |nx|: G(p) - 1/lambda; 0 where it is negligible. */
+    double _Complex *excess;
+    int (*wave)[2]; /* [waves] where it is not */
+    size_t waves;
+} resolvent_t;
+
+status_t resolvent_create(const mean_network_t *net, const linearization_t *at,
+                          const mode_set_t *set, double _Complex lambda, resolvent_t *resolvent);
+void resolvent_destroy(resolvent_t *resolvent);
+/* k_bc = Sum_l G_jl G*_jl exp(2 pi i q.(x_l - x_j)), j in b, l over c; without `conjugate`, of G^2
+ * in place of |G|^2. */
+void resolvent_squares(const mean_network_t *net, const resolvent_t *resolvent, const int q[2],
+                       bool conjugate, double _Complex k[POPULATIONS_MAX][POPULATIONS_MAX]);
+/* rho(V K(0)): what a kick's variance comes back with; from 1 on lambda is within the spectrum's
+ * reach. */
+status_t resolvent_feedback(const mean_network_t *net, const linearization_t *at,
+                            const resolvent_t *resolvent, double *feedback);
+
 /* The mode of largest growth of all orbits, without its std; of equal ones (to 1e-8) that of least
  * |n|. */
 status_t dominant_mode(const mean_network_t *net, const linearization_t *at, eigenmode_t *mode);

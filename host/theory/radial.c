@@ -5,7 +5,11 @@
  *   F(s) = 1 - <q, V q~>/n.
  * Here u = V q~ and v = V^T q are constant in a population; d_a = 1/(s^2 + u_a v_a) gives
  *   u_a = sum_b S_ab d_b u_b,   v_b = sum_a (N_a/N_b) S_ab d_a v_a,   F = sum_a (N_a/N) s^2 d_a,
- * S = M diag(gain^2). F does not depend on the free scale (u, v) -> (t u, v/t), nor on how V_ij is
+ * S = M diag(<gain^2>). Where the gains of a population vary, parts k of it with shares w_k and
+ * gain^2 = g_k <gain^2> differ in their columns alone: u is the same for all, v_k = g_k v, and
+ *   sum_k w_k g_k/(s^2 + g_k u v) takes the place of d in the equations,
+ *   sum_k w_k/(s^2 + g_k u v) in F.
+ * F does not depend on the free scale (u, v) -> (t u, v/t), nor on how V_ij is
  * spread over the sources of one population. A reducible S falls into its strongly connected
  * classes: V is block triangular, and eigenvalues are those of its diagonal blocks. */
 #include "host/theory/internal.h"
@@ -19,24 +23,44 @@ typedef struct {
     double forward[P][P];  /* S_ab/R^2 */
     double backward[P][P]; /* [b][a]: (N_a/N_b) S_ab/R^2 */
     double share[P];       /* N_a/N of the class */
+    const gain_bins_t *gains[P];
+    double mean[P]; /* <gain^2>: the bins' g is gain2/mean */
 } class_t;
 
-/* f_a = log(sum_b k_ab d_b e^(x_b)) - x_a of one of the two equations, d_b = 1/(s^2 + e^(x_b +
- * y_b)). With the row-stochastic w_ab = k_ab d_b e^(x_b)/sum, df_a/dx_b = w_ab s^2 d_b - delta_ab
- * and df_a/dy_b = -w_ab (1 - s^2 d_b), put in columns x and y of jacobian[2n][2n]. */
+/* d of population b at t = u v, and -t d'/d, in [0, 1]. */
+typedef struct {
+    double d, falls;
+} damping_t;
+
+static damping_t damping(const class_t *c, uint32_t b, double t) {
+    double sum = 0.0, slope = 0.0;
+    for (uint32_t k = 0; k < c->gains[b]->bins; k++) {
+        double g = c->gains[b]->gain2[k] / c->mean[b], part = g / (c->s2 + g * t);
+        sum += c->gains[b]->share[k] * part;
+        slope += c->gains[b]->share[k] * part * part;
+    }
+    return (damping_t){sum, t * slope / sum};
+}
+
+/* f_a = log(sum_b k_ab d_b e^(x_b)) - x_a of one of the two equations, d_b that of t = e^(x_b +
+ * y_b). With the row-stochastic w_ab = k_ab d_b e^(x_b)/sum and q_b = -t d'_b/d_b, df_a/dx_b =
+ * w_ab (1 - q_b) - delta_ab and df_a/dy_b = -w_ab q_b, put in columns x and y of jacobian[2n][2n].
+ */
 static void half_residual(const class_t *c, const double k[P][P], const double *x, const double *y,
                           double *f, double *jacobian_x, double *jacobian_y) {
+    damping_t at[P];
+    for (uint32_t b = 0; b < c->n; b++)
+        at[b] = damping(c, b, exp(x[b] + y[b]));
     for (uint32_t a = 0; a < c->n; a++) {
         double term[P], sum = 0.0;
         for (uint32_t b = 0; b < c->n; b++) {
-            term[b] = k[a][b] * exp(x[b] - x[a]) / (c->s2 + exp(x[b] + y[b]));
+            term[b] = k[a][b] * exp(x[b] - x[a]) * at[b].d;
             sum += term[b];
         }
         f[a] = log(sum);
         for (uint32_t b = 0; jacobian_x && b < c->n; b++) {
-            double inside = c->s2 / (c->s2 + exp(x[b] + y[b]));
-            jacobian_x[a * 2 * c->n + b] = term[b] / sum * inside - (a == b);
-            jacobian_y[a * 2 * c->n + b] = -term[b] / sum * (1.0 - inside);
+            jacobian_x[a * 2 * c->n + b] = term[b] / sum * (1.0 - at[b].falls) - (a == b);
+            jacobian_y[a * 2 * c->n + b] = -term[b] / sum * at[b].falls;
         }
     }
 }
@@ -97,14 +121,18 @@ static bool class_fraction(class_t *c, double share, double *fraction) {
     }
     *fraction = 0.0;
     for (uint32_t a = 0; a < c->n; a++)
-        *fraction += c->share[a] * c->s2 / (c->s2 + exp(x[a] + x[c->n + a]));
+        for (uint32_t k = 0; k < c->gains[a]->bins; k++) {
+            double g = c->gains[a]->gain2[k] / c->mean[a];
+            *fraction +=
+                c->share[a] * c->gains[a]->share[k] * c->s2 / (c->s2 + g * exp(x[a] + x[c->n + a]));
+        }
     return true;
 }
 
 /* Adds one class's share of F. */
 static status_t class_add(uint32_t n, const uint32_t *member, const double s[P][P],
-                          const double *size, double weight, size_t radii, const double *radius,
-                          double *fraction) {
+                          const double *size, const gain_bins_t *gains, const double *mean,
+                          double weight, size_t radii, const double *radius, double *fraction) {
     /* R = 1 exactly is where the solution ends, and s = 0 where it may diverge (zero blocks leave
      * eigenvalues at 0): F at 0 is read off at this share of R. */
     const double least = 1e-6;
@@ -119,6 +147,8 @@ static status_t class_add(uint32_t n, const uint32_t *member, const double s[P][
     TRY(bulk_radius(n, block, ones, &edge));
     for (uint32_t a = 0; edge > 0.0 && a < n; a++) {
         c.share[a] = size[member[a]] / total;
+        c.gains[a] = &gains[member[a]];
+        c.mean[a] = mean[member[a]];
         for (uint32_t b = 0; b < n; b++) {
             c.forward[a][b] = block[a][b] / edge / edge;
             c.backward[b][a] = size[member[a]] / size[member[b]] * block[a][b] / edge / edge;
@@ -143,12 +173,24 @@ static status_t class_add(uint32_t n, const uint32_t *member, const double s[P][
 status_t radial_distribution(uint32_t populations, const double variance[P][P], const double *size,
                              const double *gain2, size_t n, const double *radius,
                              double *fraction) {
-    double s[P][P], total = 0.0;
+    gain_bins_t gains[P];
+    for (uint32_t a = 0; a < populations; a++)
+        gains[a] = (gain_bins_t){1, {1.0}, {gain2[a]}};
+    return radial_distribution_bins(populations, variance, size, gains, n, radius, fraction);
+}
+
+status_t radial_distribution_bins(uint32_t populations, const double variance[P][P],
+                                  const double *size, const gain_bins_t *gains, size_t n,
+                                  const double *radius, double *fraction) {
+    double s[P][P], mean[P] = {0}, total = 0.0;
     bool reaches[P][P], placed[P] = {false};
+    for (uint32_t b = 0; b < populations; b++)
+        for (uint32_t k = 0; k < gains[b].bins; k++)
+            mean[b] += gains[b].share[k] * gains[b].gain2[k];
     for (uint32_t a = 0; a < populations; a++) {
         total += size[a];
         for (uint32_t b = 0; b < populations; b++) {
-            s[a][b] = variance[a][b] * gain2[b];
+            s[a][b] = variance[a][b] * mean[b];
             if (!(s[a][b] >= 0.0 && isfinite(s[a][b])))
                 FAIL(STATUS_FAILED,
                      "the bulk has no radial distribution: variance %g from population %u to %u; "
@@ -173,7 +215,7 @@ status_t radial_distribution(uint32_t populations, const double variance[P][P], 
                 placed[b] = true;
             }
         if (members > 0)
-            TRY(class_add(members, member, s, size, weight, n, radius, fraction));
+            TRY(class_add(members, member, s, size, gains, mean, weight, n, radius, fraction));
     }
     return STATUS_OK;
 }

@@ -158,7 +158,7 @@ status_t theory_groups(const config_t *config, const network_plan_t *plan, const
     linearization_t at = linearization_of(theory);
     status_t status = STATUS_OK;
     for (size_t g = 0; status == STATUS_OK && g < groups; g++)
-        status = group_scatter(&net, &at, modes, n, group_of, g, &group[g]);
+        status = group_scatter(&net, &at, &(mode_set_t){modes, n, group_of, g}, &group[g]);
     mean_network_destroy(&net);
     return status;
 }

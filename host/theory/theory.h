@@ -86,9 +86,12 @@ status_t theory_linearize(const config_t *config, const network_plan_t *plan, co
 
 /* Modes that share an eigenvalue, as far as their error bars can tell. */
 typedef struct {
-    int multiplicity;      /* wave vectors in all */
-    double re, im;         /* mean of their eigenvalues */
-    double std_re, std_im; /* finite-size error bars of that mean */
+    int multiplicity; /* wave vectors in all */
+    double re, im;    /* mean of their eigenvalues */
+    /* Finite-size error bars of that mean, which count the noise that comes by way of all other
+     * modes (coupling.c); INFINITY where those are so near that it outweighs the rest tenfold. */
+    double std_re, std_im;
+    double widening; /* by how much those modes widen the error bar of a single one, at least 1 */
 } theory_group_t;
 
 /* group[g], of all modes[i] with group_of[i] = g. */
@@ -122,6 +125,14 @@ status_t theory_symbol_check(const config_t *config, const network_plan_t *plan,
                              const theory_t *theory, double least, symbol_check_t *check);
 void symbol_check_destroy(symbol_check_t *check);
 
+/* Gains of a population that vary from neuron to neuron, wherever it is: squares gain2[bins] of the
+ * shares share[bins] of the neurons, which add up to 1. */
+enum { GAIN_BINS = 32 };
+typedef struct {
+    uint32_t bins;
+    double share[GAIN_BINS], gain2[GAIN_BINS];
+} gain_bins_t;
+
 /* Fraction of the bulk's eigenvalues with |lambda| <= radius[n] (in any order), many neurons and
  * independent entries: variance is M_ab, size N_a, gain2 <phi'^2> of each population. It is 1 from
  * R = sqrt(rho(M diag(gain2))) on; its value at 0 is the share of eigenvalues that zero blocks keep
@@ -131,5 +142,10 @@ status_t radial_distribution(uint32_t populations,
                              const double variance[POPULATIONS_MAX][POPULATIONS_MAX],
                              const double *size, const double *gain2, size_t n,
                              const double *radius, double *fraction);
+/* The same of gains that vary: gains[populations]. */
+status_t radial_distribution_bins(uint32_t populations,
+                                  const double variance[POPULATIONS_MAX][POPULATIONS_MAX],
+                                  const double *size, const gain_bins_t *gains, size_t n,
+                                  const double *radius, double *fraction);
 
 #endif
