@@ -6,6 +6,8 @@
 #include "kernels/storage.h"
 
 enum { TABLES_MAX_BYTES = 1 << 30 };
+/* Far below any lattice's spacing, 1e-6; its square, and what is divided by it, are normal. */
+static const double RANGE_LEAST = 1e-9;
 
 /* Area of a profile's unit-height footprint in units of d (1-D) and d^2 (2-D), and the distance,
  * in units of d, beyond which an image adds less than 1e-17 of the height at the centre. */
@@ -181,11 +183,11 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
     char key[2 * NAME_SIZE + 16];
     snprintf(key, sizeof key, "connections.%s.%s", config->population[a].name,
              config->population[b].name);
-    if (c->profile != PROFILE_UNIFORM && !(c->range > 0.0 && c->range <= 1.0))
+    if (c->profile != PROFILE_UNIFORM && !(c->range >= RANGE_LEAST && c->range <= 1.0))
         FAIL(STATUS_USAGE,
-             "%s.range: %g is not within (0, 1]: the torus has side 1; for connections over the "
+             "%s.range: %g is not within [%g, 1]: the torus has side 1; for connections over the "
              "whole torus use profile: uniform",
-             key, c->range);
+             key, c->range, RANGE_LEAST);
 
     double area = profile_area(c, plan->dimensions);
     double k = c->size_kind == SIZE_OUT_DEGREE  ? c->size
@@ -204,9 +206,6 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
                                .mean = c->mean,
                                .std = c->std,
                                .range = c->range};
-    if (!isfinite(facts->density))
-        FAIL(STATUS_USAGE, "%s: range %g is too short for a mean out-degree of %g; raise it", key,
-             c->range, k);
     axis_window(&x, &y, true, c, plan->dimensions, facts->density);
     axis_window(&y, &x, false, c, plan->dimensions, facts->density);
     if (x.window == 0 || y.window == 0)

@@ -33,7 +33,7 @@ typedef struct {
  * lattice's resolution: facts say what it is. Under RULE_FIXED_INDEGREE each row's weights,
  * unless they are lognormal, are recentred on their sample mean, so a row's sum is exactly
  * indegree g/k; theory relies on it.
- * Warns of clipped probabilities. STATUS_USAGE: ranges outside (0, 1], a range that reaches no
+ * Warns of clipped probabilities. STATUS_USAGE: ranges outside [1e-9, 1], a range that reaches no
  * source, an in-degree that cannot be drawn, weights that weight_bits cannot hold
  * (weights.h), tables over 1 GiB. On failure nothing is left to
  * destroy. */

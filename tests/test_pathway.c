@@ -314,8 +314,8 @@ static void refusals(void **state) {
             w->rule = RULE_FIXED_INDEGREE, w->profile = PROFILE_DISC, w->size = 20.0; /* 13 sites */
         if (i == 4)
             w->rule = RULE_FIXED_INDEGREE, w->size = 0.3;
-        if (i == 5) /* density 10/(2 pi range^2 400) */
-            w->range = 1e-200;
+        if (i == 5) /* its square is 0 */
+            w->range = 1e-162;
         if (i == 6) /* weights beyond a float, and below it */
             w->profile = PROFILE_UNIFORM, w->size_kind = SIZE_DENSITY, w->size = 1e-45;
         if (i == 7)

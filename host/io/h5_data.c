@@ -419,9 +419,11 @@ static herr_t take_variable(hid_t root, const char *path, const H5O_info_t *info
 
 static herr_t visit(h5_file_t *file, search_t *search) {
     unsigned order = 0;
-    hid_t properties = H5Fget_create_plist(h5_id(file));
+    hid_t root = H5Gopen2(h5_id(file), "/", H5P_DEFAULT);
+    hid_t properties = H5Gget_create_plist(root); /* the file's own forgets when it is reopened */
     H5Pget_link_creation_order(properties, &order);
     H5Pclose(properties);
+    H5Gclose(root);
     search->n = search->characters = 0;
     return H5Ovisit2(h5_id(file), order != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME, H5_ITER_INC,
                      take_variable, search, H5O_INFO_BASIC);

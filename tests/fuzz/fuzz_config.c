@@ -96,6 +96,14 @@ static void check_resolved(const config_t *config) {
     free(second);
 }
 
+/* Steps, frames and steps between frames are whole numbers that fit together. */
+static void check_times(const config_t *config) {
+    uint64_t steps = config_steps(config), between = config_steps_per_frame(config);
+    PROMISE(steps >= 1 && between >= 1, "steps");
+    PROMISE(steps == between * (config_frames(config) - 1), "frames");
+    PROMISE(config_frames(config) >= FRAMES_LEAST, "frames");
+}
+
 /* Evaluations of profiles that the plan may take: pairs of sites times images of the torus. */
 static double plan_cost(const config_t *config) {
     double cost = 0.0;
@@ -178,6 +186,7 @@ outcome_t config_try(const char *data, size_t size) {
     }
     outcome = OUTCOME_ACCEPTED;
     check_resolved(&config);
+    check_times(&config);
     if (plan_cost(&config) <= PLAN_COST_MAX)
         outcome = check_plan(&config);
     config_destroy(&config);
