@@ -74,10 +74,11 @@ typedef struct {
     } dynamics;
     struct {
         int weight_bits; /* 8, 16, 24 */
+        int storage;     /* storage_t */
     } network;
     struct {
         double dt_ms, duration_ms, onset_ms;
-        uint64_t seed;
+        uint64_t seed, trials;
     } simulation;
     struct {
         double every_ms;

@@ -49,7 +49,7 @@ static status_t describe_json(FILE *out) {
         json_t *choices = p->choices ? json_array() : NULL;
         for (const choice_t *c = p->choices; c && c->name; c++)
             json_array_append_new(choices, json_string(c->name));
-        json_t *range = p->type == TYPE_NUMBER ? json_pack("[f, f]", p->min, p->max) : NULL;
+        json_t *range = p->max > 0.0 ? json_pack("[f, f]", p->min, p->max) : NULL;
         json_array_append_new(keys, json_pack("{ss ss ss* ss ss so* so* ss}", "key", p->path,
                                               "type", types[p->type], "unit", p->unit, "default",
                                               fallback, "allowed", allowed, "range", range,

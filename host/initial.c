@@ -6,12 +6,12 @@
 #include "host/simulate.h"
 #include "kernels/draw.h"
 
-static void draw(const initial_config_t *initial, uint64_t seed, uint32_t population, uint32_t n,
-                 float *h) {
+static void draw(const initial_config_t *initial, uint64_t seed, uint32_t trial,
+                 uint32_t population, uint32_t n, float *h) {
     const normal_node_t *table = normal_table();
     float a = (float)initial->value[0], b = (float)initial->value[1];
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t word = philox_word(seed, stream_of_initial(population), i);
+        uint32_t word = philox_word(seed, stream_of_initial(population), of_trial(trial, i));
         if (initial->kind == INITIAL_UNIFORM)
             h[i] = fmaf(b - a, (float)(word >> 8) * 0x1p-24f, a);
         else if (initial->kind == INITIAL_NORMAL)
@@ -55,10 +55,11 @@ static status_t read_population(h5_file_t *file, const population_config_t *p, f
     return STATUS_OK;
 }
 
-static status_t read_or_draw(const config_t *config, const network_t *net, uint32_t a, float *h) {
+static status_t read_or_draw(const config_t *config, const network_t *net, uint32_t trial,
+                             uint32_t a, float *h) {
     const population_config_t *p = &config->population[a];
     if (p->initial.kind != INITIAL_FILE) {
-        draw(&p->initial, net->seed, a, population_size(&net->population[a]), h);
+        draw(&p->initial, net->seed, trial, a, population_size(&net->population[a]), h);
         return STATUS_OK;
     }
     h5_file_t *file;
@@ -68,15 +69,21 @@ static status_t read_or_draw(const config_t *config, const network_t *net, uint3
     return status != STATUS_OK ? status : closed;
 }
 
-/* One population's state, given to the backend; with no backend it is only read or drawn. */
+/* One population's state in every trial, given to the backend; with no backend it is only read or
+ * drawn. */
 static status_t population_state(const config_t *config, const network_t *net,
                                  const backend_t *backend, backend_state_t *state, uint32_t a) {
     float *h = malloc(population_size(&net->population[a]) * sizeof *h);
     if (!h)
         FAIL(STATUS_FAILED, "no memory for the initial state");
-    status_t status = read_or_draw(config, net, a, h);
-    if (status == STATUS_OK && backend)
-        status = backend->put_state(state, a, h);
+    bool same = config->population[a].initial.kind == INITIAL_FILE;
+    status_t status = STATUS_OK;
+    for (uint32_t trial = 0; trial < net->trials && status == STATUS_OK; trial++) {
+        if (trial == 0 || !same)
+            status = read_or_draw(config, net, trial, a, h);
+        if (status == STATUS_OK && backend)
+            status = backend->put_state(state, trial, a, h);
+    }
     free(h);
     return status;
 }

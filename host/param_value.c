@@ -28,6 +28,10 @@ static const double DURATION_MAX_S = 1e9, INITIAL_MAX = 1e6; /* as every other p
 static const char *const EXPECTED_INITIAL = "{uniform: [low, high]}, {normal: [mean, std]}, "
                                             "{constant: h} or {file: \"path\"}, within +-1e6";
 
+static unsigned long long whole_max(const param_t *param) {
+    return param->max > 0.0 ? (unsigned long long)param->max : INT64_MAX;
+}
+
 void param_expected(const param_t *param, char *out, size_t size) {
     size_t n;
     switch (param->type) {
@@ -36,7 +40,8 @@ void param_expected(const param_t *param, char *out, size_t size) {
                  param->min, param->max, param->unit ? " " : "", param->unit ? param->unit : "");
         return;
     case TYPE_WHOLE:
-        snprintf(out, size, "a whole number from 0 to 9223372036854775807");
+        snprintf(out, size, "a whole number from %llu to %llu", (unsigned long long)param->min,
+                 whole_max(param));
         return;
     case TYPE_CHOICE:
     case TYPE_SET:
@@ -197,6 +202,7 @@ bool param_read(const param_t *param, struct fy_node *node, void *place) {
     const char *text = scalar(node);
     const choice_t *choice;
     double value;
+    uint64_t whole;
     switch (param->type) {
     case TYPE_NUMBER:
         if (!text || !number_read(text, &value) || value > param->max || value < param->min ||
@@ -205,7 +211,10 @@ bool param_read(const param_t *param, struct fy_node *node, void *place) {
         *(double *)place = value;
         return true;
     case TYPE_WHOLE:
-        return whole_read(text, INT64_MAX, place);
+        if (!whole_read(text, whole_max(param), &whole) || (double)whole < param->min)
+            return false;
+        *(uint64_t *)place = whole;
+        return true;
     case TYPE_CHOICE:
         choice = choice_read(param->choices, text);
         if (choice)

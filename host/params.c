@@ -22,6 +22,8 @@ static const choice_t weights[] = {{"normal", WEIGHTS_NORMAL},
                                    {0}};
 static const choice_t models[] = {{"rate", MODEL_RATE}, {0}};
 static const choice_t weight_bits[] = {{"8", 8}, {"16", 16}, {"24", 24}, {0}};
+static const choice_t storages[] = {
+    {"auto", STORAGE_AUTO}, {"list", STORAGE_LIST}, {"bitmap", STORAGE_BITMAP}, {0}};
 static const choice_t fields[] = {{"rate", FIELD_RATE}, {"potential", FIELD_POTENTIAL}, {0}};
 static const choice_t regimes[] = {{"undecided", REGIME_UNDECIDED},
                                    {"asynchronous", REGIME_ASYNCHRONOUS},
@@ -207,6 +209,14 @@ const param_t params[] = {
      .unit = "bits",
      .fallback = "16",
      .meaning = "size of a stored weight"},
+    {.path = "network.storage",
+     IN_CONFIG(network.storage),
+     CHOICE(storages),
+     .fallback = "auto",
+     .may_change = true,
+     .meaning = "how a synapse's source is stored: list: a 16-bit offset each; bitmap: a bit for "
+                "every site of the window's dense part, the rest as a list; auto: for every pathway "
+                "what steps fastest. It changes memory and speed, and no bit of the results"},
 
     {.path = "simulation.dt",
      IN_CONFIG(simulation.dt_ms),
@@ -233,6 +243,14 @@ const param_t params[] = {
      .type = TYPE_WHOLE,
      .fallback = "1",
      .meaning = "seed of every random number: connectivity, weights, initial state, noise"},
+    {.path = "simulation.trials",
+     IN_CONFIG(simulation.trials),
+     .type = TYPE_WHOLE,
+     .min = 1,
+     .max = TRIALS_MAX,
+     .fallback = "1",
+     .meaning = "runs of the one network side by side, each with its own initial state (where it is "
+                "drawn) and noise; the first is what a run without trials shows"},
 
     {.path = "output.every",
      IN_CONFIG(output.every_ms),

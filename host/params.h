@@ -11,7 +11,7 @@ enum { PATH_SIZE = 256, VALUE_SIZE = 2304, FILE_NAME_SIZE = 1024, LATTICE_MAX = 
 
 typedef enum {
     TYPE_NUMBER,   /* double */
-    TYPE_WHOLE,    /* uint64_t, 0 to 2^63 - 1 */
+    TYPE_WHOLE,    /* uint64_t, min to max, or 0 to 2^63 - 1 where max is 0 */
     TYPE_CHOICE,   /* int: one of `choices` */
     TYPE_SET,      /* unsigned: bits of `choices` */
     TYPE_LATTICE,  /* uint32_t[2] */
@@ -31,7 +31,7 @@ typedef struct {
     param_type_t type;
     param_scope_t scope;
     size_t offset;     /* in config_t, population_config_t or connection_config_t */
-    double min, max;   /* TYPE_NUMBER */
+    double min, max;   /* TYPE_NUMBER, TYPE_WHOLE */
     bool min_excluded; /* (min, max] */
     const choice_t *choices;
     const char *unit;     /* NULL: none */

@@ -259,6 +259,8 @@ static status_t plan_fill(const config_t *config, network_plan_t *plan) {
     network_t *net = &plan->net;
     net->populations = config->populations;
     net->seed = config->simulation.seed;
+    net->trials = (uint32_t)config->simulation.trials;
+    net->storage = config->network.storage;
     net->weight_bits = (uint32_t)config->network.weight_bits;
     plan->dimensions = 1;
     for (uint32_t a = 0; a < config->populations; a++) {

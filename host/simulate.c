@@ -26,11 +26,11 @@ typedef struct {
 static status_t put_frame(const stepping_t *s, size_t index) {
     for (uint32_t a = 0; a < s->net->populations; a++) {
         if (s->config->output.fields & FIELD_RATE) {
-            TRY(s->backend->get_rate(s->state, a, s->frame));
+            TRY(s->backend->get_rate(s->state, 0, a, s->frame));
             TRY(snapshot_put(s->writer, index, a, FIELD_RATE, s->frame));
         }
         if (s->config->output.fields & FIELD_POTENTIAL) {
-            TRY(s->backend->get_state(s->state, a, s->frame));
+            TRY(s->backend->get_state(s->state, 0, a, s->frame));
             TRY(snapshot_put(s->writer, index, a, FIELD_POTENTIAL, s->frame));
         }
     }
@@ -46,7 +46,7 @@ status_t simulate_position(const network_t *net, const backend_t *backend, backe
         FAIL(STATUS_FAILED, "no memory for a checkpoint");
     status_t status = backend_state_hash(backend, state, net, &position->state_hash);
     for (uint32_t a = 0; status == STATUS_OK && a < net->populations; a++)
-        status = backend->get_state(state, a, position->h + neurons_before(net, a));
+        status = backend->get_state(state, 0, a, position->h + neurons_before(net, a));
     if (status == STATUS_OK)
         status = backend->saturated(state, &position->saturated);
     position->saturated += result->before;
@@ -64,7 +64,7 @@ status_t simulate_go_to(const network_t *net, const backend_t *backend, backend_
         FAIL(STATUS_FAILED, "the checkpoint holds %llu neurons, the network has %zu",
              (unsigned long long)position->neurons, neurons_before(net, net->populations));
     for (uint32_t a = 0; a < net->populations; a++)
-        TRY(backend->put_state(state, a, position->h + neurons_before(net, a)));
+        TRY(backend->put_state(state, 0, a, position->h + neurons_before(net, a)));
     TRY(backend_state_hash(backend, state, net, &hash));
     if (hash != position->state_hash)
         FAIL(STATUS_FAILED,

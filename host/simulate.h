@@ -16,7 +16,7 @@ typedef struct {
 } simulation_t;
 
 /* Draws or reads h(0) of every population and gives it to the backend. A draw is a function of
- * (seed, population, neuron). STATUS_USAGE where a file lacks the state or its shape differs. */
+ * (seed, trial, population, neuron). STATUS_USAGE where a file lacks the state or its shape differs. */
 status_t initial_check(const config_t *config,
                        const network_t *net); /* files only, before a build */
 status_t initial_state(const config_t *config, const network_t *net, const backend_t *backend,

@@ -46,9 +46,12 @@ status_t backend_state_hash(const backend_t *backend, backend_state_t *state, co
         float *h = malloc(n * sizeof *h);
         if (!h)
             FAIL(STATUS_FAILED, "no memory for %u potentials", n);
-        status_t status = backend->get_state(state, a, h);
-        for (uint32_t i = 0; status == STATUS_OK && i < n; i++)
-            *hash += hash_state(a, i, h[i]);
+        status_t status = STATUS_OK;
+        for (uint32_t trial = 0; trial < net->trials && status == STATUS_OK; trial++) {
+            status = backend->get_state(state, trial, a, h);
+            for (uint32_t i = 0; status == STATUS_OK && i < n; i++)
+                *hash += hash_state(trial, a, i, h[i]);
+        }
         free(h);
         TRY(status);
     }

@@ -45,14 +45,16 @@ typedef struct {
     status_t (*create)(const network_t *net, const backend_options_t *options,
                        backend_state_t **state, connectivity_t *connectivity);
     void (*destroy)(backend_state_t *state);
-    /* Potential h of one population: [ny][nx]. */
-    status_t (*put_state)(backend_state_t *state, uint32_t population, const float *h);
-    status_t (*get_state)(backend_state_t *state, uint32_t population, float *h);
-    /* Rates phi(h) of one population, [ny][nx], in the rate's own unit. */
-    status_t (*get_rate)(backend_state_t *state, uint32_t population, float *rate);
-    /* Steps first_step, ..., first_step + count - 1 (the step numbers address the noise). */
+    /* Potential h of one population in one trial: [ny][nx]. */
+    status_t (*put_state)(backend_state_t *state, uint32_t trial, uint32_t population,
+                          const float *h);
+    status_t (*get_state)(backend_state_t *state, uint32_t trial, uint32_t population, float *h);
+    /* Rates phi(h) of one population in one trial, [ny][nx], in the rate's own unit. */
+    status_t (*get_rate)(backend_state_t *state, uint32_t trial, uint32_t population, float *rate);
+    /* Steps first_step, ..., first_step + count - 1 of every trial (the step numbers address the
+     * noise). */
     status_t (*step)(backend_state_t *state, uint64_t first_step, uint32_t count);
-    /* Neuron-steps so far whose rate saturated its fixed-point range. */
+    /* Neuron-steps so far, of all trials, whose rate saturated its fixed-point range. */
     status_t (*saturated)(backend_state_t *state, uint64_t *count);
     /* Inputs of targets [first, first + count) of one pathway, by ascending source:
      * indptr[count + 1] from 0, then sources and codes (weight = code * scale) of at most
@@ -82,7 +84,7 @@ status_t backend_find(const char *name, const backend_t **backend);
 /* The instances of this build, NULL-terminated, cpu first. */
 const backend_t *const *backend_list(void);
 
-/* 64-bit hash of the whole state (the bits of every h). */
+/* 64-bit hash of the whole state (the bits of every h of every trial). */
 status_t backend_state_hash(const backend_t *backend, backend_state_t *state, const network_t *net,
                             uint64_t *hash);
 

@@ -95,8 +95,8 @@ HD uint64_t hash_synapse(uint32_t target_population, uint32_t source_population,
         (uint64_t)(target_population * POPULATIONS_MAX + source_population) << 32 | target;
     return hash_mix(hash_mix(who) ^ ((uint64_t)source << 32 | (uint32_t)code));
 }
-HD uint64_t hash_state(uint32_t population, uint32_t neuron, float h) {
-    return hash_mix((uint64_t)population << 40 ^ (uint64_t)neuron << 32 ^
+HD uint64_t hash_state(uint32_t trial, uint32_t population, uint32_t neuron, float h) {
+    return hash_mix((uint64_t)trial << 44 ^ (uint64_t)population << 40 ^ (uint64_t)neuron << 32 ^
                     hash_mix((uint64_t)neuron << 32 | float_bits(h)));
 }
 

@@ -12,9 +12,11 @@
 #include "kernels/hd.h"
 #include "models/gains.h"
 
-enum { POPULATIONS_MAX = 8, PATHWAYS_MAX = POPULATIONS_MAX * POPULATIONS_MAX };
+enum { POPULATIONS_MAX = 8, PATHWAYS_MAX = POPULATIONS_MAX * POPULATIONS_MAX, TRIALS_MAX = 4096 };
 
 typedef enum { RULE_BERNOULLI, RULE_FIXED_INDEGREE, RULE_KINDS } rule_t;
+/* How synapses lie in memory (storage.h); no result depends on it. */
+typedef enum { STORAGE_AUTO, STORAGE_LIST, STORAGE_BITMAP, STORAGE_KINDS } storage_t;
 typedef enum { WEIGHTS_NORMAL, WEIGHTS_CONSTANT, WEIGHTS_LOGNORMAL, WEIGHTS_KINDS } weights_t;
 
 typedef struct {
@@ -50,7 +52,9 @@ typedef struct {
     population_t population[POPULATIONS_MAX];
     pathway_t pathway[PATHWAYS_MAX]; /* targets in config order, sources in config order within */
     uint64_t seed;
+    uint32_t trials;      /* states side by side, at least 1 */
     uint32_t weight_bits; /* 8, 16, 24 */
+    int32_t storage;      /* storage_t */
     /* |rate code| < 2^rate_bits: 31, or 26 with 24-bit weights; or as many fewer as keep a target's
      * sum over one pathway below 2^63, if all its codes are the largest (rate_bits_choose). */
     uint32_t rate_bits;

@@ -57,12 +57,16 @@ HD uint64_t stream_of_synapses(uint32_t purpose, uint32_t target_population,
     return (uint64_t)purpose << 56 | (uint64_t)target_population << 44 |
            (uint64_t)source_population << 40 | target;
 }
-/* n is the neuron. */
+/* n is of_trial(trial, neuron). */
 HD uint64_t stream_of_noise(uint32_t population, uint64_t step) {
     return (uint64_t)PURPOSE_NOISE << 56 | (uint64_t)population << 52 | (step & 0xfffffffffffffull);
 }
 HD uint64_t stream_of_initial(uint32_t population) {
     return (uint64_t)PURPOSE_INITIAL << 56 | (uint64_t)population << 52;
+}
+/* The word of a neuron (n) in a trial: that of trial 0 is n, and a block of four is one trial's. */
+HD uint64_t of_trial(uint32_t trial, uint64_t n) {
+    return (uint64_t)trial << 34 | n;
 }
 
 #endif

@@ -31,6 +31,7 @@ static inline config_t network_empty(void) {
     c.network.weight_bits = 16;
     c.simulation.dt_ms = 0.2;
     c.simulation.seed = 1;
+    c.simulation.trials = 1;
     return c;
 }
 

@@ -264,7 +264,7 @@ static void steps_as_defined(void **unused) {
             uint32_t n = population_size(&net->population[a]);
             r.h[a] = malloc(n * sizeof *r.h[a]);
             r.rate[a] = malloc(n * sizeof *r.rate[a]);
-            check_status(backend_cpu.get_state(b.state, a, r.h[a]));
+            check_status(backend_cpu.get_state(b.state, 0, a, r.h[a]));
             for (uint32_t t = 0; t < n; t++)
                 r.rate[a][t] = rate_defined(net, &net->population[a], r.h[a][t], &cut);
         }
@@ -279,10 +279,10 @@ static void steps_as_defined(void **unused) {
         for (uint32_t a = 0; a < net->populations; a++) {
             uint32_t n = population_size(&net->population[a]);
             float *h = malloc(n * sizeof *h);
-            check_status(backend_cpu.get_state(b.state, a, h));
+            check_status(backend_cpu.get_state(b.state, 0, a, h));
             assert_memory_equal(h, r.h[a], n * sizeof *h);
             for (uint32_t t = 0; t < n; t++)
-                expected += hash_state(a, t, h[t]);
+                expected += hash_state(0, a, t, h[t]);
             free(h);
             free(r.h[a]);
             free(r.rate[a]);
@@ -329,10 +329,10 @@ static void sums_at_the_bound(void **unused) {
         float *h = malloc(n * sizeof *h), zero[4] = {0};
         for (uint32_t i = 0; i < n; i++)
             h[i] = 10.0f; /* a rate of 12 */
-        check_status(backend_cpu.put_state(b.state, 0, zero));
-        check_status(backend_cpu.put_state(b.state, 1, h));
+        check_status(backend_cpu.put_state(b.state, 0, 0, zero));
+        check_status(backend_cpu.put_state(b.state, 0, 1, h));
         check_status(backend_cpu.step(b.state, 0, 1));
-        check_status(backend_cpu.get_state(b.state, 0, h));
+        check_status(backend_cpu.get_state(b.state, 0, 0, h));
         const population_t *p = &b.plan.net.population[0];
         /* E's own rates are (0 - 0.1) 1.2. */
         double expected = (double)p->delta * (-0.5 * n * 4.0 + 0.5 * 4 * -0.12 + (double)p->input);
@@ -365,9 +365,9 @@ static void zero_weights(void **unused) {
             }
             const population_t *p = &b.plan.net.population[0];
             float before[20 * 16], h[20 * 16];
-            check_status(backend_cpu.get_state(b.state, 0, before));
+            check_status(backend_cpu.get_state(b.state, 0, 0, before));
             check_status(backend_cpu.step(b.state, 0, 1));
-            check_status(backend_cpu.get_state(b.state, 0, h));
+            check_status(backend_cpu.get_state(b.state, 0, 0, h));
             for (uint32_t t = 0; t < population_size(p); t++)
                 assert_true(h[t] == fmaf(p->delta, p->input - before[t], before[t]));
             double x[20 * 16 + 10 * 8], y[20 * 16 + 10 * 8];
@@ -395,8 +395,8 @@ static void steps_in_parts(void **unused) {
         check_status(backend_cpu.step(parts.state, s, 1));
         for (uint32_t a = 0; a < net->populations; a++) {
             float *h = malloc(population_size(&net->population[a]) * sizeof *h);
-            check_status(backend_cpu.get_state(parts.state, a, h));
-            check_status(backend_cpu.put_state(parts.state, a, h));
+            check_status(backend_cpu.get_state(parts.state, 0, a, h));
+            check_status(backend_cpu.put_state(parts.state, 0, a, h));
             free(h);
         }
     }

@@ -25,7 +25,8 @@ static config_t two_populations(void) {
         .simulation = {.dt_ms = 0.5,
                        .duration_ms = (FRAMES - 1) * 2.0,
                        .onset_ms = 10.0,
-                       .seed = UINT64_MAX},
+                       .seed = UINT64_MAX,
+                       .trials = 1},
         .output = {.every_ms = 2.0, .fields = FIELD_RATE},
     };
     return config;

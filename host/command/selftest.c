@@ -85,7 +85,7 @@ static status_t product_hash(const network_t *net, const backend_t *backend, bac
         status =
             status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for %zu neurons", neurons);
     for (uint32_t a = 0; a < net->populations && status == STATUS_OK; a++) {
-        status = backend->get_state(state, a, h + first);
+        status = backend->get_state(state, 0, a, h + first);
         first += population_size(&net->population[a]);
     }
     for (size_t i = 0; i < neurons && status == STATUS_OK; i++)

@@ -13,7 +13,7 @@ static void put_limb(backend_state_t *state, const limbs_t *limbs, int limb, con
 #pragma omp parallel for num_threads(state->threads)
         for (uint32_t i = 0; i < n; i++)
             code[i] = limb_code(limbs, a, limb, x[i]);
-        cpu_image_fill(state, a, code);
+        cpu_image_fill(state, 0, a, code);
         x += n;
     }
 }
@@ -26,7 +26,7 @@ static void add_block(const backend_state_t *state, const limbs_t *limbs, int li
         const pathway_t *w = &state->net.pathway[k];
         if (w->target != population)
             continue;
-        state->simd->block_sums(state, k, block, sum);
+        state->simd->block_sums(state, 0, k, block, sum);
         for (uint32_t t = 0; t < block_targets(state, k, block); t++)
             y[t] += limb_value(limbs, w->source, limb, sum[t], w->scale);
     }
@@ -65,6 +65,6 @@ status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, do
     }
     free(code);
     for (uint32_t a = 0; a < net->populations; a++)
-        cpu_image_fill(state, a, state->rate[a]);
+        cpu_image_fill(state, 0, a, state->rate[a]);
     return status;
 }

@@ -60,9 +60,9 @@ struct backend_state {
     const simd_ops_t *simd;
     int threads;
     cpu_pathway_t pathway[PATHWAYS_MAX];
-    image_t image[POPULATIONS_MAX]; /* and 2 RUN_UNIT sites more, which runs may overread */
-    float *h[POPULATIONS_MAX];
-    int32_t *rate[POPULATIONS_MAX]; /* codes, [ny][nx] */
+    image_t image[POPULATIONS_MAX]; /* of trial 0; image_bytes further, the next one's */
+    float *h[POPULATIONS_MAX];      /* [trials][ny][nx] */
+    int32_t *rate[POPULATIONS_MAX]; /* codes, [trials][ny][nx] */
     uint64_t saturated;
 };
 
@@ -75,9 +75,9 @@ struct simd_ops {
     /* cell[k] = the columns below n that the draws connect; returns how many. */
     uint32_t (*connected)(const uint32_t *words, const uint32_t *threshold, uint32_t n,
                           uint32_t *cell);
-    /* sum[t] = sum over one block's synapses of code times rate code. */
-    void (*block_sums)(const backend_state_t *state, uint32_t pathway, uint32_t block,
-                       int64_t *sum);
+    /* sum[t] = sum over one block's synapses of code times rate code, in one trial. */
+    void (*block_sums)(const backend_state_t *state, uint32_t trial, uint32_t pathway,
+                       uint32_t block, int64_t *sum);
     /* One step of n <= BLOCK_TARGETS neurons: h in place, new rate codes; `words`: the noise's
      * random bits. Returns how many rates saturated. */
     uint32_t (*neurons)(const population_t *p, uint32_t rate_bits, uint32_t n,
@@ -100,13 +100,20 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count);
 status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, double *y);
 extern const dense_solver_t cpu_dense;
 extern const yardsticks_t cpu_yardsticks;
-/* The population's image = the codes rate[ny][nx]. */
-void cpu_image_fill(backend_state_t *state, uint32_t population, const int32_t *rate);
-void cpu_rates_changed(backend_state_t *state, uint32_t population); /* from h */
+/* The population's image in one trial = the codes rate[ny][nx]. */
+void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
+                    const int32_t *rate);
+void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t population); /* from h */
 
 /* A run may reach past the last row by less than RUN_UNIT sites, and be read beyond that. */
 static inline size_t image_bytes(const image_t *image) {
-    return (image_sites(image) + 2 * RUN_UNIT) * sizeof *image->code;
+    return (image_sites(image) + 2 * RUN_UNIT + 15) / 16 * 16 * sizeof *image->code;
+}
+static inline int32_t *image_codes(const image_t *image, uint32_t trial) {
+    return image->code + trial * (image_bytes(image) / sizeof *image->code);
+}
+static inline size_t state_at(const backend_state_t *state, uint32_t trial, uint32_t population) {
+    return (size_t)trial * population_size(&state->net.population[population]);
 }
 
 static inline uint32_t block_targets(const backend_state_t *state, uint32_t pathway,

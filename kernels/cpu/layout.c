@@ -100,7 +100,8 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
     }
     for (uint32_t a = 0; a < net->populations; a++) {
         image_t image = image_of(net, a);
-        *state_bytes += image_bytes(&image) + 8ull * population_size(&net->population[a]);
+        *state_bytes +=
+            net->trials * (image_bytes(&image) + 8ull * population_size(&net->population[a]));
     }
     *connectivity_bytes = (uint64_t)bytes;
     return STATUS_OK;

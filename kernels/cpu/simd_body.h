@@ -55,7 +55,7 @@ static inline __attribute__((always_inline)) vector_t tail_sum(vector_t sum,
 }
 
 static inline __attribute__((always_inline)) void block_sums_of(const backend_state_t *state,
-                                                                uint32_t pathway, uint32_t block,
+                                                                uint32_t trial, uint32_t pathway, uint32_t block,
                                                                 int64_t *sum, uint32_t bits) {
     const pathway_t *w = &state->net.pathway[pathway];
     const cpu_pathway_t *p = &state->pathway[pathway];
@@ -65,7 +65,7 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     uint32_t targets = block_targets(state, pathway, block);
     uint32_t ix = block * BLOCK_TARGETS % nx, iy = block * BLOCK_TARGETS / nx;
     for (uint32_t t = 0; t < targets; t++) {
-        const int32_t *window = image->code + p->row_start[iy] + p->column_start[ix];
+        const int32_t *window = image_codes(image, trial) + p->row_start[iy] + p->column_start[ix];
         const window_class_t *c = &p->class_of[p->row_class[iy] + p->column_class[ix]];
         unsigned char *record = record_of(p, b, bits, t), *end = record_of(p, b, bits, t + 1);
         for (const unsigned char *at = record; at < end; at += 64)
@@ -86,17 +86,17 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     }
 }
 
-static void block_sums(const backend_state_t *state, uint32_t pathway, uint32_t block,
-                       int64_t *sum) {
+static void block_sums(const backend_state_t *state, uint32_t trial, uint32_t pathway,
+                       uint32_t block, int64_t *sum) {
     switch (state->net.weight_bits) {
     case 8:
-        block_sums_of(state, pathway, block, sum, 8);
+        block_sums_of(state, trial, pathway, block, sum, 8);
         break;
     case 16:
-        block_sums_of(state, pathway, block, sum, 16);
+        block_sums_of(state, trial, pathway, block, sum, 16);
         break;
     default:
-        block_sums_of(state, pathway, block, sum, 24);
+        block_sums_of(state, trial, pathway, block, sum, 24);
     }
 }
 

@@ -45,13 +45,13 @@ int cpu_has_simd(int simd) {
 }
 
 /* One image row: that of `rate` [ny][nx], columns left..left+width, wrapped. */
-static void image_row(const backend_state_t *state, uint32_t population, const int32_t *rate,
-                      uint32_t row) {
+static void image_row(const backend_state_t *state, uint32_t trial, uint32_t population,
+                      const int32_t *rate, uint32_t row) {
     const population_t *p = &state->net.population[population];
     const image_t *image = &state->image[population];
     uint32_t iy = (uint32_t)((image->top + (int64_t)row + 2 * (int64_t)p->ny) % p->ny);
     const int32_t *from = rate + (size_t)iy * p->nx;
-    int32_t *to = image->code + (size_t)row * image->stride;
+    int32_t *to = image_codes(image, trial) + (size_t)row * image->stride;
     for (uint32_t done = 0; done < image->width;) {
         uint32_t x = (uint32_t)((image->left + (int64_t)done + 2 * (int64_t)p->nx) % p->nx);
         uint32_t count = p->nx - x < image->width - done ? p->nx - x : image->width - done;
@@ -60,26 +60,28 @@ static void image_row(const backend_state_t *state, uint32_t population, const i
     }
 }
 
-void cpu_image_fill(backend_state_t *state, uint32_t population, const int32_t *rate) {
+void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
+                    const int32_t *rate) {
 #pragma omp parallel for num_threads(state->threads)
     for (uint32_t row = 0; row < state->image[population].height; row++)
-        image_row(state, population, rate, row);
+        image_row(state, trial, population, rate, row);
 }
 
-void cpu_rates_changed(backend_state_t *state, uint32_t population) {
+void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t population) {
     const population_t *p = &state->net.population[population];
     float unit = rate_unit(p->rate_shift), limit = rate_limit(state->net.rate_bits);
+    const float *h = state->h[population] + state_at(state, trial, population);
+    int32_t *rate = state->rate[population] + state_at(state, trial, population);
 #pragma omp parallel for num_threads(state->threads)
     for (uint32_t i = 0; i < population_size(p); i++)
-        state->rate[population][i] =
-            rate_code(gain_rate(p->gain, state->h[population][i]), unit, limit);
-    cpu_image_fill(state, population, state->rate[population]);
+        rate[i] = rate_code(gain_rate(p->gain, h[i]), unit, limit);
+    cpu_image_fill(state, trial, population, rate);
 }
 
 /* One block of targets through one step: sums over its pathways in config order, added in double;
  * noise; the neurons' update. Reads the images of the step before, writes h and rate codes. */
-static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t block,
-                           uint64_t step) {
+static uint32_t step_block(backend_state_t *state, uint32_t trial, uint32_t population,
+                           uint32_t block, uint64_t step) {
     const network_t *net = &state->net;
     const population_t *p = &net->population[population];
     uint32_t first = block * BLOCK_TARGETS, n = population_size(p) - first;
@@ -92,7 +94,7 @@ static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t
         const pathway_t *w = &net->pathway[k];
         if (w->target != population)
             continue;
-        state->simd->block_sums(state, k, block, sum);
+        state->simd->block_sums(state, trial, k, block, sum);
         double unit = pathway_unit(w, &net->population[w->source]);
         for (uint32_t t = 0; t < n; t++)
             input[t] += (double)sum[t] * unit;
@@ -100,10 +102,11 @@ static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t
     for (uint32_t t = 0; t < n; t++)
         synaptic[t] = (float)input[t];
     if (p->noise != 0.0f)
-        state->simd->words(net->seed, stream_of_noise(population, step), first / 4,
-                           BLOCK_TARGETS / 4, word);
-    return state->simd->neurons(p, net->rate_bits, n, synaptic, word, state->h[population] + first,
-                                state->rate[population] + first);
+        state->simd->words(net->seed, stream_of_noise(population, step),
+                           of_trial(trial, first) / 4, BLOCK_TARGETS / 4, word);
+    size_t at = state_at(state, trial, population) + first;
+    return state->simd->neurons(p, net->rate_bits, n, synaptic, word, state->h[population] + at,
+                                state->rate[population] + at);
 }
 
 /* A barrier that gives the processor away after a short wait: OpenMP's own may spin for
@@ -135,13 +138,15 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
                 (population_size(&net->population[a]) + BLOCK_TARGETS - 1) / BLOCK_TARGETS;
 #pragma omp for schedule(dynamic, 4) nowait
             for (uint32_t b = 0; b < blocks; b++)
-                saturated += step_block(state, a, b, first_step + s);
+                for (uint32_t trial = 0; trial < net->trials; trial++)
+                    saturated += step_block(state, trial, a, b, first_step + s);
         }
         barrier_wait(&barrier, (unsigned)omp_get_num_threads());
         for (uint32_t a = 0; a < net->populations; a++)
-#pragma omp for schedule(static) nowait
-            for (uint32_t row = 0; row < state->image[a].height; row++)
-                image_row(state, a, state->rate[a], row);
+#pragma omp for schedule(static) nowait collapse(2)
+            for (uint32_t trial = 0; trial < net->trials; trial++)
+                for (uint32_t row = 0; row < state->image[a].height; row++)
+                    image_row(state, trial, a, state->rate[a] + state_at(state, trial, a), row);
         barrier_wait(&barrier, (unsigned)omp_get_num_threads());
     }
     state->saturated += saturated;
@@ -163,15 +168,15 @@ static void destroy(backend_state_t *state) {
 static status_t state_create(backend_state_t *state, uint64_t *bytes) {
     const network_t *net = &state->net;
     for (uint32_t b = 0; b < net->populations; b++) {
-        size_t n = population_size(&net->population[b]);
+        size_t n = (size_t)net->trials * population_size(&net->population[b]);
         image_t *image = &state->image[b];
         *image = image_of(net, b);
-        image->code = allocate(image_bytes(image));
+        image->code = allocate(net->trials * image_bytes(image));
         state->h[b] = allocate(n * sizeof *state->h[b]);
         state->rate[b] = allocate(n * sizeof *state->rate[b]);
         if (!image->code || !state->h[b] || !state->rate[b])
             FAIL(STATUS_FAILED, "no memory for the state of %zu neurons", n);
-        *bytes += image_bytes(image) + n * (sizeof *state->h[b] + sizeof *state->rate[b]);
+        *bytes += net->trials * image_bytes(image) + n * (sizeof *state->h[b] + sizeof *state->rate[b]);
     }
     return STATUS_OK;
 }
@@ -194,8 +199,9 @@ status_t cpu_create(const network_t *net, const backend_options_t *options, back
         destroy(state);
         return status;
     }
-    for (uint32_t a = 0; a < net->populations; a++)
-        cpu_rates_changed(state, a);
+    for (uint32_t trial = 0; trial < net->trials; trial++)
+        for (uint32_t a = 0; a < net->populations; a++)
+            cpu_rates_changed(state, trial, a);
     *out = state;
     return STATUS_OK;
 }
@@ -263,24 +269,27 @@ static status_t memory_free(uint64_t *bytes) {
     return STATUS_OK;
 }
 
-static status_t put_state(backend_state_t *state, uint32_t population, const float *h) {
-    memcpy(state->h[population], h,
+static status_t put_state(backend_state_t *state, uint32_t trial, uint32_t population,
+                          const float *h) {
+    memcpy(state->h[population] + state_at(state, trial, population), h,
            population_size(&state->net.population[population]) * sizeof *h);
-    cpu_rates_changed(state, population);
+    cpu_rates_changed(state, trial, population);
     return STATUS_OK;
 }
 
-static status_t get_state(backend_state_t *state, uint32_t population, float *h) {
-    memcpy(h, state->h[population],
+static status_t get_state(backend_state_t *state, uint32_t trial, uint32_t population, float *h) {
+    memcpy(h, state->h[population] + state_at(state, trial, population),
            population_size(&state->net.population[population]) * sizeof *h);
     return STATUS_OK;
 }
 
-static status_t get_rate(backend_state_t *state, uint32_t population, float *rate) {
+static status_t get_rate(backend_state_t *state, uint32_t trial, uint32_t population,
+                         float *rate) {
     const population_t *p = &state->net.population[population];
+    const float *h = state->h[population] + state_at(state, trial, population);
 #pragma omp parallel for num_threads(state->threads)
     for (uint32_t i = 0; i < population_size(p); i++)
-        rate[i] = gain_rate(p->gain, state->h[population][i]);
+        rate[i] = gain_rate(p->gain, h[i]);
     return STATUS_OK;
 }
 

@@ -162,7 +162,9 @@ static status_t create(const network_t *net, const backend_options_t *options,
     return STATUS_OK;
 }
 
-static status_t put_state(backend_state_t *state, uint32_t population, const float *h) {
+static status_t put_state(backend_state_t *state, uint32_t trial, uint32_t population,
+                          const float *h) {
+    (void)trial;
     const device_t *d = &state->device;
     CUDA(cudaMemcpy(d->h[population], h,
                     population_size(&d->net.population[population]) * sizeof *h,
@@ -170,7 +172,8 @@ static status_t put_state(backend_state_t *state, uint32_t population, const flo
     return rates_changed(state, population);
 }
 
-static status_t get_state(backend_state_t *state, uint32_t population, float *h) {
+static status_t get_state(backend_state_t *state, uint32_t trial, uint32_t population, float *h) {
+    (void)trial;
     const device_t *d = &state->device;
     CUDA(cudaMemcpy(h, d->h[population],
                     population_size(&d->net.population[population]) * sizeof *h,
@@ -178,7 +181,9 @@ static status_t get_state(backend_state_t *state, uint32_t population, float *h)
     return STATUS_OK;
 }
 
-static status_t get_rate(backend_state_t *state, uint32_t population, float *rate) {
+static status_t get_rate(backend_state_t *state, uint32_t trial, uint32_t population,
+                         float *rate) {
+    (void)trial;
     const device_t *d = &state->device;
     uint32_t n = population_size(&d->net.population[population]);
     cudaLaunchConfig_t launch = launch_of_threads(n);
