@@ -261,6 +261,8 @@ def check_clipping(c):
     lost = float(done.stderr.split("clipped; ")[1].split()[0]) / 100
     c.expect("the share lost", abs(lost - share) < 0.01, f"{lost}, expected about {share}")
     c.expect("--quiet: no warning", c.run("predict", "clipped.yaml", "--quiet").stderr == "")
+    c.write("full.yaml", PATHWAY.replace("0.1", "0.14") % "density: 1")  # images add 3e-11 to 1
+    c.expect("a density of 1", c.run("predict", "full.yaml").stderr == "")
 
 
 def check_keys_without_effect(c):
