@@ -1,5 +1,7 @@
-"""The pages of scripts/plot.py for measured spectra: check_plot.py BRISC."""
+"""The pages of scripts/plot.py for runs and measured spectra: check_plot.py BRISC."""
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,7 +19,9 @@ except ImportError as missing:
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts")
 sys.path.insert(0, SCRIPTS)
+from plot_panels import verdict_rows  # noqa: E402
 from plot_plane import spread_out  # noqa: E402
+from plot_run import read_run  # noqa: E402
 
 SMALL = ["configs/wave.yaml", "--set", "populations.E.lattice=[24, 24]", "--set",
          "populations.I.lattice=[12, 12]"]
@@ -35,6 +39,35 @@ def share_of_ink(picture, top, bottom, left, right):
     height, width = picture.shape[:2]
     part = picture[int(top * height):int(bottom * height), int(left * width):int(right * width), :3]
     return np.mean(np.ptp(part, axis=2) > GREY)
+
+
+def verdict_of(file):
+    with h5py.File(file) as run:
+        return list(verdict_rows(read_run(pathlib.Path(file), run, None)))
+
+
+def check_run(program, folder):
+    """A run, the same file without its verdict (as a stopped run leaves it), a single neuron."""
+    file, stopped, single = (os.path.join(folder, f"{name}.h5")
+                             for name in ("run", "stopped", "single"))
+    short = ["--quiet", "--set", "simulation.duration=40", "--set", "simulation.onset=10", "--set",
+             "expect.regime=undecided"]
+    one = [option for a in "EI" for option in ("--set", f"populations.{a}.lattice=[1]")]
+    for config, output in ((SMALL, file), ([*SMALL, *one], single)):
+        subprocess.run([program, "run", *config, *short, "-o", output], check=True,
+                       stdout=subprocess.DEVNULL)
+    shutil.copy(file, stopped)
+    with h5py.File(stopped, "r+") as run:
+        run["order/mean_activity"][()] = np.nan
+    for path in (file, stopped, single):
+        done = plot(path, "-o", os.path.join(folder, "run.png"))
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    regime, *rows = verdict_of(file)
+    assert regime[1].isalpha() and regime[2].isalpha(), regime
+    assert float(dict((row[0], row[2]) for row in rows)["mean activity"]) > 0, rows
+    regime, *rows = verdict_of(stopped)
+    assert regime[2] == "not measured", regime
+    assert "nan" not in str(rows), rows
 
 
 def check_page(file, folder):
@@ -114,6 +147,7 @@ def main(program):
             check_groups(file)
         check_full(full)
         check_errors(leading, folder)
+        check_run(program, folder)
     check_labels()
 
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -5,6 +6,7 @@
 
 #include "host/command/report.h"
 #include "host/progress.h"
+#include "host/simulate.h"
 
 enum { SAMPLE_SYNAPSES = 10000000, SAMPLE_STEPS = 20 };
 
@@ -102,30 +104,39 @@ static status_t time_needed(const options_t *options, const config_t *config,
     return status;
 }
 
+/* Frames, the XDMF file that lists them, two checkpoints. */
 static uint64_t disk_needed(const config_t *config) {
+    enum { XDMF_BYTES = 800, CHECKPOINT_BYTES = 65536 };
     uint64_t neurons = 0, fields = 0;
     for (uint32_t a = 0; a < config->populations; a++)
         neurons += (uint64_t)config->population[a].lattice[0] * config->population[a].lattice[1];
     for (unsigned bits = config->output.fields; bits; bits >>= 1)
         fields += bits & 1u;
-    return neurons * fields * config_frames(config) * sizeof(float) + 65536;
+    uint64_t frame = fields * (neurons * sizeof(float) + config->populations * XDMF_BYTES);
+    return config_frames(config) * frame + 2 * (neurons * sizeof(float) + CHECKPOINT_BYTES);
 }
 
-static uint64_t disk_free(const char *output) {
+static status_t disk_free(const char *output, uint64_t *bytes) {
     char folder[4096] = ".";
     const char *slash = output ? strrchr(output, '/') : NULL;
     if (slash && (size_t)(slash - output) < sizeof folder - 1)
         snprintf(folder, sizeof folder, "%.*s", (int)(slash - output) + 1, output);
     struct statvfs disk;
-    return statvfs(folder, &disk) == 0 ? (uint64_t)disk.f_bavail * disk.f_frsize : 0;
+    if (statvfs(folder, &disk) != 0)
+        FAIL(STATUS_USAGE, "%s cannot be written: %s: %s; give another place with -o",
+             output ? output : folder, folder, strerror(errno));
+    *bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return STATUS_OK;
 }
 
 static status_t report(const options_t *options, const config_t *config, const network_plan_t *plan,
                        const backend_t *backend) {
     char device[256];
-    uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config);
+    uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config), room = 0;
     double build_s = 0.0, step_s = 0.0;
     TRY(backend->available(device, sizeof device));
+    TRY(initial_check(config, &plan->net));
+    TRY(disk_free(options->output, &room));
     TRY(memory_needed(plan, backend, &needed, &connectivity));
     TRY(backend->memory_free(&available));
     TRY(time_needed(options, config, plan, backend, &build_s, &step_s));
@@ -133,12 +144,12 @@ static status_t report(const options_t *options, const config_t *config, const n
         neurons += population_size(&plan->net.population[a]);
     double steps = (double)config_steps(config), run_s = steps * step_s;
     if (options->json)
-        TRY(command_print_json(json_pack(
-            "{s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:s}", "neurons", (json_int_t)neurons,
-            "synapses", plan->synapses_expected, "memory_bytes", (json_int_t)needed,
-            "memory_free_bytes", (json_int_t)available, "disk_bytes", (json_int_t)disk,
-            "disk_free_bytes", (json_int_t)disk_free(options->output), "build_s", build_s,
-            "simulate_s", run_s, "backend", backend->name, "device", device)));
+        TRY(command_print_json(
+            json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:s}", "neurons",
+                      (json_int_t)neurons, "synapses", plan->synapses_expected, "memory_bytes",
+                      (json_int_t)needed, "memory_free_bytes", (json_int_t)available, "disk_bytes",
+                      (json_int_t)disk, "disk_free_bytes", (json_int_t)room, "build_s", build_s,
+                      "simulate_s", run_s, "backend", backend->name, "device", device)));
     else
         printf("network   %llu neurons, %.4g synapses expected\n"
                "memory    %.1f MB on the device (%.2f bytes a synapse), %.1f MB free\n"
@@ -148,15 +159,15 @@ static status_t report(const options_t *options, const config_t *config, const n
                (unsigned long long)neurons, plan->synapses_expected, (double)needed * 1e-6,
                plan->synapses_expected > 0.0 ? (double)connectivity / plan->synapses_expected : 0.0,
                (double)available * 1e-6, (double)disk * 1e-6,
-               (unsigned long long)config_frames(config), (double)disk_free(options->output) * 1e-6,
-               build_s, run_s, steps, 1e3 * step_s, backend->name, device);
+               (unsigned long long)config_frames(config), (double)room * 1e-6, build_s, run_s,
+               steps, 1e3 * step_s, backend->name, device);
     TRY(command_memory_check(plan, backend));
-    if (disk > disk_free(options->output))
+    if (disk > room)
         FAIL(
             STATUS_FAILED,
             "the output needs %.4g GB, %.4g GB are free on that disk; raise output.every, or write "
             "elsewhere with -o",
-            (double)disk * 1e-9, (double)disk_free(options->output) * 1e-9);
+            (double)disk * 1e-9, (double)room * 1e-9);
     return STATUS_OK;
 }
 

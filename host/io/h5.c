@@ -146,7 +146,9 @@ status_t h5_create(const char *path, int force, h5_file_t **result) {
     if (file->id < 0) {
         unlink(file->temporary);
         file_free(file);
-        FAIL(STATUS_FAILED, "%s: cannot be created: %s", path, h5_reason());
+        FAIL(STATUS_FAILED,
+             "%s: cannot be created: %s; free space there, or name another place with -o", path,
+             h5_reason());
     }
     *result = file;
     return STATUS_OK;
