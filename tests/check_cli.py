@@ -471,7 +471,7 @@ def check_spectrum_refusals(c):
     done = c.run("spectrum", "ok.yaml", "-o", "x.h5", "--full", *HUGE)  # cannot have been built
     c.status("--full of 5e8", done, FAILED, ["500000000 neurons", "GB", "--leading 12"])
     done = c.run("spectrum", "ok.yaml", "-o", "x.h5", *HUGE)
-    c.status("leading of 5e8", done, FAILED, ["GB", "free"])
+    c.status("leading of 5e8", done, FAILED, ["12 leading", "500000000 neurons", "GB", "free", "--leading"])
     c.expect("nothing is left", c.names() == before, c.names() - before)
 
     with h5py.File(c.path("plain.h5"), "w") as file:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from types import SimpleNamespace
 
 try:
     import h5py
@@ -20,8 +21,9 @@ except ImportError as missing:
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts")
 sys.path.insert(0, SCRIPTS)
 from plot_panels import verdict_rows  # noqa: E402
-from plot_plane import spread_out  # noqa: E402
+from plot_plane import closer_view, spread_out  # noqa: E402
 from plot_run import read_run  # noqa: E402
+from plot_spectrum import transient_row  # noqa: E402
 
 SMALL = ["configs/wave.yaml", "--set", "populations.E.lattice=[24, 24]", "--set",
          "populations.I.lattice=[12, 12]"]
@@ -137,6 +139,26 @@ def check_labels():
     assert abs(np.mean(placed[[0, 1, 3]]) - np.mean(at[[0, 1, 3]])) < 1e-12
 
 
+def check_dissolved():
+    """A mode at the disk's edge, whose error bar has grown beyond all bounds, does not set the view."""
+    modes = {name: np.array(column) for name, column in (
+        ("re", [1.001, 0.2]), ("im", [0.0, 3.0]), ("std", [9.0, 0.1]), ("multiplicity", [4, 1]),
+        ("group", [1, 2]))}
+    outliers = {"re": np.array([0.3]), "im": np.array([3.1]), "group": np.array([2.0])}
+    s = SimpleNamespace(radius=1.0, reach=1.3, full=True, groups=2, modes=modes, outliers=outliers,
+                        re=np.array([0.3, 0.3, 0.5]), im=np.array([3.1, -3.1, 0.0]))
+    assert np.abs(closer_view(s)[1]).max() < 4, closer_view(s)
+
+
+def check_transient():
+    """Growth beside an unstable mode's, and one that has not peaked, are called so."""
+    s = SimpleNamespace(re=np.array([0.5, np.nan]), transient_growth=7.0, transient_time=2.5,
+                        transient_horizon=10.0)
+    assert transient_row(s) == ("largest transient growth", "", "7 at 2.5 τ")
+    s.re, s.transient_time = np.array([1.5, 0.2]), 10.0
+    assert transient_row(s) == ("largest growth over the unstable mode's", "", "7, still rising at 10 τ")
+
+
 def main(program):
     with tempfile.TemporaryDirectory() as folder:
         full, leading = (os.path.join(folder, name) for name in ("full.h5", "leading.h5"))
@@ -149,6 +171,8 @@ def main(program):
         check_errors(leading, folder)
         check_run(program, folder)
     check_labels()
+    check_dissolved()
+    check_transient()
 
 
 main(os.path.abspath(sys.argv[1]))

@@ -109,7 +109,7 @@ static status_t prepare(const options_t *options, measured_t *m) {
         .single = options->single,
         .quiet = options->quiet,
         .vectors = (uint32_t)options->vectors};
-    TRY(spectrum_check(m->backend, n, &m->options));
+    TRY(spectrum_check(m->backend, &m->plan, &m->options));
     TRY(command_memory_check(&m->plan, m->backend));
     TRY(find_gains(options, m));
     TRY(find_theory(m));
