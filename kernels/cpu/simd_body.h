@@ -38,12 +38,14 @@ static void digits(uint32_t bits, const image_t *image, uint32_t row, const int3
     if (bits == 8) {
         unsigned char *RESTRICT d = planes + first;
         for (uint32_t plane = 0; plane < BYTES; plane++, d += sites)
+#pragma omp simd
             for (uint32_t x = 0; x < image->width; x++)
                 d[x] = (unsigned char)(((uint32_t)code[x] ^ 0x80000000u) >> 8 * plane);
         return;
     }
     const int32_t half = 1 << (DIGIT_BITS - 1), mask = (1 << DIGIT_BITS) - 1;
     int16_t *RESTRICT d = (int16_t *)planes + first;
+#pragma omp simd
     for (uint32_t x = 0; x < image->width; x++) {
         int32_t r = code[x];
         for (uint32_t plane = 0; plane < DIGITS - 1; plane++) {
