@@ -156,7 +156,8 @@ status_t h5_create(const char *path, int force, h5_file_t **result) {
     if (file->id < 0) {
         unlink(file->temporary);
         file_free(file);
-        FAIL(STATUS_FAILED, "%s: cannot be created: %s", path, h5_reason());
+        FAIL(STATUS_FAILED, "%s: cannot be created: %s; free space there, or give another place",
+             path, h5_reason());
     }
     *result = file;
     return STATUS_OK;

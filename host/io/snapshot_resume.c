@@ -150,8 +150,9 @@ static status_t find(int fd, const char *output, checkpoint_t *checkpoint) {
 static status_t open_output(const char *output, int flags, int *fd) {
     *fd = open(output, flags | O_CLOEXEC);
     if (*fd < 0)
-        FAIL(STATUS_USAGE, "%s: cannot be opened: %s; give the output file of a run", output,
-             strerror(errno));
+        FAIL(STATUS_USAGE, "%s: cannot be opened: %s; %s", output, strerror(errno),
+             errno == ENOENT ? "give the output file of a run"
+                             : "give the output file of a run, in a place that can be written");
     return STATUS_OK;
 }
 
