@@ -206,7 +206,8 @@ def slow_disk(study):
     for first, second in ((signal.SIGTERM, signal.SIGUSR1), (signal.SIGUSR1, signal.SIGTERM)):
         child = study.start(place, "run", "c.yaml", "-o", "run.h5", "--force", "--set", "simulation.duration=100000",
                             "--set", "output.every=100")
-        while child.poll() is None and not os.path.exists(os.path.join(place, "run.h5")):
+        path = os.path.join(place, "run.h5")
+        while child.poll() is None and not begun(path):
             time.sleep(0.01)
         busy = study.run(place, "resume", "run.h5")
         study.expect("resumed while it runs, NFS", child.poll() is not None or "another program" in busy.err, busy.err)
@@ -221,6 +222,13 @@ def slow_disk(study):
                      "brisc resume run.h5" in err, f"{child.returncode} {err}")
         os.unlink(os.path.join(place, "run.h5"))
     del study.environment["LD_PRELOAD"]
+
+
+def begun(path):
+    if not os.path.exists(path):
+        return False
+    with h5py.File(path) as file:
+        return file["frames_written"][()] > 0
 
 
 def compile_shim(place, text):
