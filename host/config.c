@@ -82,24 +82,54 @@ static status_t find_population(const config_source_t *source, const config_t *c
              nearest);
 }
 
-/* A pathway's size: exactly one of the keys that are stored there. */
-static status_t choose_size(const config_source_t *source, const char *pathway,
-                            connection_config_t *connection) {
+/* How many of the keys that are stored at `place` are given, and the value of the last one's
+ * condition. */
+static int find_alternatives(const config_source_t *source, const char *pathway, size_t place,
+                             int *kind) {
     int found = 0;
     for (size_t i = 0; i < n_params; i++) {
         char path[2 * PATH_SIZE];
-        if (params[i].scope != SCOPE_CONNECTION ||
-            params[i].offset != offsetof(connection_config_t, size))
+        if (params[i].scope != SCOPE_CONNECTION || params[i].offset != place)
             continue;
         snprintf(path, sizeof path, "%s%s", pathway, strrchr(params[i].path, '.'));
         if (!config_source_find(source, path))
             continue;
-        connection->size_kind = __builtin_ctz(params[i].only_if.values);
+        *kind = __builtin_ctz(params[i].only_if.values);
         found++;
     }
+    return found;
+}
+
+/* A pathway's size: exactly one of three keys. */
+static status_t choose_size(const config_source_t *source, const char *pathway,
+                            connection_config_t *connection) {
+    int found = find_alternatives(source, pathway, offsetof(connection_config_t, size),
+                                  &connection->size_kind);
     if (found != 1)
         FAIL_KEY(source, pathway,
                  "found %d of the keys out_degree, in_degree, density; expected exactly one",
+                 found);
+    return STATUS_OK;
+}
+
+/* Its range: one of two, or none that counts where the profile is uniform. One that is missing is
+ * refused with the keys, in their order. */
+static status_t choose_range(const config_source_t *source, const char *pathway,
+                             connection_config_t *connection) {
+    char path[2 * PATH_SIZE];
+    bool section;
+    int profile = PROFILE_GAUSSIAN;
+    snprintf(path, sizeof path, "%s.profile", pathway);
+    struct fy_node *node = config_source_find(source, path);
+    if (node && !param_read(param_find(path, &section), node, &profile))
+        profile = PROFILE_GAUSSIAN; /* refused with the keys */
+    connection->range_kind = RANGE_SIDE;
+    int found = find_alternatives(source, pathway, offsetof(connection_config_t, range_given),
+                                  &connection->range_kind);
+    if (profile == PROFILE_UNIFORM)
+        connection->range_kind = RANGE_NONE;
+    else if (found > 1)
+        FAIL_KEY(source, pathway, "found %d of the keys range, range_sites; expected exactly one",
                  found);
     return STATUS_OK;
 }
@@ -126,6 +156,7 @@ static status_t read_connections(const config_source_t *source, config_t *config
                 continue;
             config->connection[target][from].present = true;
             TRY(choose_size(source, path, &config->connection[target][from]));
+            TRY(choose_range(source, path, &config->connection[target][from]));
         }
     }
     return STATUS_OK;
@@ -156,7 +187,11 @@ static status_t read_value(const config_source_t *source, const param_key_t *key
         FAIL_KEY(source, key->path, "found %s, expected %s", found, expected);
     }
     if (key->used && !param->fallback && !param->same_as)
-        FAIL_KEY(source, key->path, "missing, and it has no default; expected %s", expected);
+        FAIL_KEY(source, key->path, "missing, and it has no default; expected %s%s", expected,
+                 param->offset == offsetof(connection_config_t, range_given) &&
+                         param->scope == SCOPE_CONNECTION
+                     ? "; or say range_sites"
+                     : "");
     if (param->fallback && !read_default(param, place))
         FAIL(STATUS_FAILED, "%s: no memory for its default", key->path);
     return STATUS_OK;
@@ -183,6 +218,17 @@ static status_t inherit(config_t *config, const param_key_t *key) {
     return STATUS_OK;
 }
 
+/* Widths in torus sides. */
+static void convert_ranges(config_t *config) {
+    for (uint32_t a = 0; a < config->populations; a++)
+        for (uint32_t b = 0; b < config->populations; b++) {
+            connection_config_t *c = &config->connection[a][b];
+            c->range = c->range_kind == RANGE_SITES
+                           ? c->range_given / config->population[b].lattice[0]
+                           : c->range_given;
+        }
+}
+
 static status_t read_config(const config_source_t *source, config_t *config) {
     TRY(check_keys(source, fy_document_root(source->document), ""));
     TRY(read_populations(source, config));
@@ -192,6 +238,7 @@ static status_t read_config(const config_source_t *source, config_t *config) {
     for (param_key_t key = {0}; params_next(config, &key);)
         if (key.param->same_as && !config_source_find(source, key.path))
             TRY(inherit(config, &key));
+    convert_ranges(config);
     return config_check(config, source);
 }
 

@@ -15,6 +15,7 @@ enum { NAME_SIZE = 32, FRAMES_LEAST = 8 }; /* frames after the onset that a verd
 
 typedef enum { PROFILE_GAUSSIAN, PROFILE_EXPONENTIAL, PROFILE_DISC, PROFILE_UNIFORM } profile_t;
 typedef enum { SIZE_OUT_DEGREE, SIZE_IN_DEGREE, SIZE_DENSITY } size_kind_t;
+typedef enum { RANGE_SIDE, RANGE_SITES, RANGE_NONE } range_kind_t; /* none: uniform */
 typedef enum { INITIAL_UNIFORM, INITIAL_NORMAL, INITIAL_CONSTANT, INITIAL_FILE } initial_kind_t;
 typedef enum { MODEL_RATE } model_t;
 enum { FIELD_RATE = 1, FIELD_POTENTIAL = 2 }; /* output.fields, a set */
@@ -57,7 +58,9 @@ typedef struct {
     bool present;
     double mean, std; /* g, sigma: a weight is Normal(g/k, sigma^2/k), k the mean out-degree;
                        * std is 0 where weights are constant */
-    double range;     /* d; 0 where the profile is uniform */
+    double range;     /* d; 0 where the profile is uniform; follows from the next two */
+    int range_kind;   /* range_kind_t: which of the two keys was given */
+    double range_given;         /* its value: torus sides, or sites of the source along x */
     int profile, rule, weights; /* profile_t, rule_t, weights_t */
     int size_kind;              /* size_kind_t: which of the three keys was given */
     double size;                /* its value */

@@ -89,6 +89,12 @@ static status_t check_connection(const config_t *config, const config_source_t *
     char path[PATH_SIZE];
     if (!c->present)
         return STATUS_OK;
+    snprintf(path, sizeof path, "connections.%s.%s.range_sites", a->name, b->name);
+    if (c->range_kind == RANGE_SITES && c->range > 0.5)
+        FAIL_KEY(source, path,
+                 "%.15g sites are more than half of the %u along x of population %s; expected a "
+                 "number in (0, %.15g] sites",
+                 c->range_given, b->lattice[0], b->name, 0.5 * b->lattice[0]);
     snprintf(path, sizeof path, "connections.%s.%s.mean", a->name, b->name);
     if (c->weights == WEIGHTS_LOGNORMAL && c->mean == 0)
         FAIL_KEY(source, path, "found 0; lognormal weights need a mean other than 0");

@@ -8,11 +8,11 @@ enum { COLUMNS = 100, INDENT = 4 };
 
 /* "20", "dynamics.tau", "required" */
 static void default_text(const param_t *param, char *out, size_t size) {
+    static const char *const required[] = {"required", "one of two", "one of three"};
     snprintf(out, size, "%s",
-             param->fallback                                                     ? param->fallback
-             : param->same_as                                                    ? param->same_as
-             : param->only_if.offset == offsetof(connection_config_t, size_kind) ? "one of three"
-                                                                                 : "required");
+             param->fallback  ? param->fallback
+             : param->same_as ? param->same_as
+                              : required[param_alternatives(param) - 1]);
 }
 
 /* Words of `text` in lines of the terminal. */

@@ -53,7 +53,8 @@ const char *regime_name(regime_t regime) {
     .only_if = {.values = set, .offset = offsetof(population_config_t, gain.kind)}
 
 /* A key that another's `only_if` looks at stands before it. Keys of one storage (the three sizes
- * of a pathway) are alternatives: exactly one is given, and --set of one removes the others. */
+ * of a pathway, its two ranges) are alternatives: exactly one is given, and --set of one removes
+ * the others. */
 const param_t params[] = {
     {.path = "populations.*.lattice",
      IN_POPULATION(lattice),
@@ -148,11 +149,19 @@ const param_t params[] = {
      .fallback = "gaussian",
      .meaning = "connection probability against distance"},
     {.path = "connections.*.*.range",
-     IN_CONNECTION(range),
+     IN_CONNECTION(range_given),
      POSITIVE(0.5),
+     ONLY_IF(range_kind, 1u << RANGE_SIDE),
      .unit = "torus side",
-     ONLY_IF(profile, ~(1u << PROFILE_UNIFORM)),
-     .meaning = "d, the profile's width; not used by uniform"},
+     .meaning = "d, the profile's width; exactly one of range and range_sites; none is used by "
+                "uniform"},
+    {.path = "connections.*.*.range_sites",
+     IN_CONNECTION(range_given),
+     POSITIVE(LATTICE_MAX / 2),
+     ONLY_IF(range_kind, 1u << RANGE_SITES),
+     .unit = "sites",
+     .meaning = "d in sites of the source's lattice along x, at most half of them: the "
+                "neighbourhood stays the same where the lattices grow"},
     {.path = "connections.*.*.rule",
      IN_CONNECTION(rule),
      CHOICE(rules),

@@ -61,6 +61,9 @@ typedef struct {
 } param_key_t;
 bool params_next(const config_t *config, param_key_t *key);
 
+/* How many rows share its storage, itself included: 1, or more for alternatives. */
+size_t param_alternatives(const param_t *param);
+
 /* The row of a path such as "populations.E.tau", or NULL. *section: whether keys lie below it. */
 const param_t *param_find(const char *path, bool *section);
 /* The known key nearest to an unknown path: bare in the same section, else with its path. */

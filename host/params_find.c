@@ -38,6 +38,13 @@ const param_t *param_find(const char *path, bool *section) {
     return NULL;
 }
 
+size_t param_alternatives(const param_t *param) {
+    size_t count = 0;
+    for (size_t i = 0; i < n_params; i++)
+        count += params[i].scope == param->scope && params[i].offset == param->offset;
+    return count;
+}
+
 size_t edit_distance(const char *a, const char *b) {
     enum { LONGEST = 64 };
     size_t n = strnlen(a, LONGEST), m = strnlen(b, LONGEST), row[LONGEST + 1];

@@ -185,9 +185,9 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
              config->population[b].name);
     if (c->profile != PROFILE_UNIFORM && !(c->range >= RANGE_LEAST && c->range <= 1.0))
         FAIL(STATUS_USAGE,
-             "%s.range: %g is not within [%g, 1]: the torus has side 1; for connections over the "
-             "whole torus use profile: uniform",
-             key, c->range, RANGE_LEAST);
+             "%s.range%s: %g torus sides are not within [%g, 1]: the torus has side 1; for "
+             "connections over the whole torus use profile: uniform",
+             key, c->range_kind == RANGE_SITES ? "_sites" : "", c->range, RANGE_LEAST);
 
     double area = profile_area(c, plan->dimensions);
     double k = c->size_kind == SIZE_OUT_DEGREE  ? c->size

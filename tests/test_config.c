@@ -160,6 +160,7 @@ static void test_round_trip(void **state) {
     static const char *const texts[] = {
         DESIGN,
         ONE,
+        PATHWAY("mean: 1, range_sites: 1.7, density: .5"),
         "populations:\n"
         "  E_1: {lattice: [1000], tau: 3.3333333333333335, input: -0.1, rate_max: 77.7,\n"
         "        gain: {kind: threshold_power, exponent: 2.5, threshold: 1e-3, slope: .3},\n"
@@ -256,6 +257,37 @@ static void test_unused_range(void **state) {
     config_t c;
     parse(PATHWAY("mean: 1, range: .1, density: .5, profile: uniform"), &c);
     assert_true(c.connection[0][0].range == 0);
+    config_destroy(&c);
+}
+
+/* A width in sites is one in torus sides of the source's lattice, to the bit; --set of one removes
+ * the other; what was given is written out. */
+static void test_range_sites(void **state) {
+    (void)state;
+    static const char text[] =
+        "populations:\n  E: {lattice: [200, 100]}\n  I: {lattice: [100, 50]}\n"
+        "connections:\n  E: {I: {mean: 1, range_sites: 7, density: .5},\n"
+        "      E: {mean: 1, range: 0.1, density: .5}}\n"
+        "  I: {E: {mean: 1, range_sites: 10, density: .5, profile: uniform}}\n";
+    static const char *const sets[] = {"connections.E.I.range=0.25",
+                                       "connections.E.E.range_sites=12.5",
+                                       "populations.E.lattice=[400, 200]"};
+    config_t c;
+    char *yaml;
+    parse(text, &c);
+    assert_true(c.connection[0][1].range == 0.07 && c.connection[0][1].range_given == 7);
+    assert_int_equal(c.connection[0][1].range_kind, RANGE_SITES);
+    assert_true(c.connection[0][0].range == 0.1 && c.connection[1][0].range == 0);
+    assert_int_equal(config_resolved(&c, &yaml), STATUS_OK);
+    assert_non_null(strstr(yaml, "range_sites: 7\n"));
+    assert_non_null(strstr(yaml, "range: 0.1"));
+    assert_null(strstr(yaml, "range_sites: 10"));
+    free(yaml);
+    config_destroy(&c);
+    assert_int_equal(config_parse(text, "test.yaml", sets, 3, &c), STATUS_OK);
+    assert_true(c.connection[0][1].range == 0.25 && c.connection[0][0].range == 12.5 / 400);
+    assert_int_equal(c.connection[0][1].range_kind, RANGE_SIDE);
+    assert_int_equal(c.connection[0][0].range_kind, RANGE_SITES);
     config_destroy(&c);
 }
 
@@ -376,6 +408,7 @@ int main(void) {
         cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_every_row),
         cmocka_unit_test(test_unused_range), cmocka_unit_test(test_config_files),
         cmocka_unit_test(test_describe),     cmocka_unit_test(test_damaged_text),
+        cmocka_unit_test(test_range_sites),
     };
     status_quiet(1);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,10 @@ static void test_wrong_values(void **state) {
         {"populations.E.noise", "-0.1", "\"-0.1\"", "[0, 1e+06]"},
         {"connections.E.E.range", "0.6", "\"0.6\"", "(0, 0.5] torus side"},
         {"connections.E.E.range", "0", "\"0\"", "(0, 0.5]"},
+        {"connections.E.E.range_sites", "0", "\"0\"", "(0, 500000] sites"},
+        {"connections.E.E.range_sites", "ten", "\"ten\"", "(0, 500000] sites"},
+        {"connections.E.E.range_sites", "2.5", "2.5 sites are more than half of the 4 along x",
+         "(0, 2] sites"},
         {"connections.E.E.std", "-1", "\"-1\"", "[0, 1e+06]"},
         {"connections.E.E.density", "1500", "\"1500\"", "(0, 1000]"},
         {"connections.E.E.rule", "all", "\"all\"", "one of bernoulli, fixed_indegree"},
@@ -130,7 +134,9 @@ static void test_missing_keys(void **state) {
     refused("populations:\n", "test.yaml:1: populations: missing");
     refused(PATHWAY("range: .1, density: .5"), "test.yaml:4: connections.E.E.mean: missing");
     refused(PATHWAY("mean: 1, density: .5"), "test.yaml:4: connections.E.E.range: missing",
-            "(0, 0.5] torus side");
+            "(0, 0.5] torus side; or say range_sites");
+    refused(PATHWAY("mean: 1, density: .5, range: .1, range_sites: 1"), "test.yaml:4",
+            "connections.E.E: found 2 of the keys range, range_sites", "exactly one");
     refused(PATHWAY("mean: 1, range: .1"), "test.yaml:4: connections.E.E: found 0 of the keys",
             "out_degree, in_degree, density");
     refused(PATHWAY("mean: 1, range: .1, density: .5, in_degree: 3"), "test.yaml:4",

@@ -53,6 +53,42 @@ static void tables_have_the_same_bits(void **state) {
     network_plan_destroy(&plan);
 }
 
+/* Widths in sites give the same tables as those in torus sides; twice the lattice, the same table
+ * around a neuron, and as many inputs. */
+static void ranges_in_sites(void **state) {
+    (void)state;
+    static const char *const text =
+        "populations: {E: {lattice: [200, 200]}, I: {lattice: [100, 100]}}\n"
+        "connections:\n"
+        "  E: {E: {mean: 9, range_sites: 10, density: .95},\n"
+        "      I: {mean: -9, range_sites: 7, density: .95}}\n"
+        "  I: {E: {mean: 15.48, range_sites: 10, density: .95},\n"
+        "      I: {mean: -9, range_sites: 7, density: .95}}\n";
+    static const char *const twice[] = {"populations.E.lattice=[400, 400]",
+                                        "populations.I.lattice=[200, 200]"};
+    uint64_t hash = HASH_START;
+    config_t c, large;
+    network_plan_t plan, grown;
+    assert_int_equal(config_parse(text, "test", NULL, 0, &c), STATUS_OK);
+    assert_int_equal(config_parse(text, "test", twice, 2, &large), STATUS_OK);
+    assert_int_equal(network_plan_create(&c, &plan), STATUS_OK);
+    assert_int_equal(network_plan_create(&large, &grown), STATUS_OK);
+    for (uint32_t i = 0; i < plan.net.pathways; i++) {
+        const pathway_t *w = &plan.net.pathway[i], *v = &grown.net.pathway[i];
+        hash = hash_bytes(hash, w->threshold, 4 * table_cells(w));
+        assert_int_equal(w->window_x, v->window_x);
+        assert_int_equal(w->window_y, v->window_y);
+        for (size_t k = 0; k < table_cells(w); k++) /* exp's argument, rounded */
+            assert_true(fabs((double)w->threshold[k] - v->threshold[k]) <= 16.0);
+        assert_true(fabs(plan.facts[i].in_degree / grown.facts[i].in_degree - 1.0) < 1e-12);
+    }
+    assert_golden("probability tables, ranges in sites", hash, 0x726bd5f11004f45dull);
+    network_plan_destroy(&plan);
+    network_plan_destroy(&grown);
+    config_destroy(&c);
+    config_destroy(&large);
+}
+
 static void wave_network_facts(void **state) {
     (void)state;
     config_t c = network_ei(200, G, D, 0.1, 0.95);
@@ -332,6 +368,7 @@ static void refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_have_the_same_bits),
+        cmocka_unit_test(ranges_in_sites),
         cmocka_unit_test(wave_network_facts),
         cmocka_unit_test(tables_follow_the_formula),
         cmocka_unit_test(profiles_sum_to_the_degree),
