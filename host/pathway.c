@@ -205,7 +205,8 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
                                .density = k / (area * n_target),
                                .mean = c->mean,
                                .std = c->std,
-                               .range = c->range};
+                               .range = c->range,
+                               .gaussian = c->profile == PROFILE_GAUSSIAN};
     axis_window(&x, &y, true, c, plan->dimensions, facts->density);
     axis_window(&y, &x, false, c, plan->dimensions, facts->density);
     if (x.window == 0 || y.window == 0)

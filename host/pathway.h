@@ -16,6 +16,7 @@ typedef struct {
     double sum_probability; /* sum over sources of the stored probability, averaged over targets */
     double clipped_share;   /* share of the in-degree lost to p > 1 */
     double range;           /* d_ab */
+    bool gaussian;          /* the profile */
 } pathway_facts_t;
 
 typedef struct {

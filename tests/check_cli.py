@@ -302,8 +302,11 @@ def check_json(c):
     predicted = c.json("predict", c.run("predict", "ok.yaml", "--json"))
     prediction("predict", predicted)
     plan = c.json("plan", c.run("plan", "ok.yaml", "--json"))
-    c.keys("plan", plan, "neurons synapses memory_bytes memory_free_bytes disk_bytes "
-                         "disk_free_bytes build_s simulate_s backend device")
+    c.keys("plan", plan, "neurons synapses memory_bytes memory_free_bytes device_bytes "
+                         "device_free_bytes memory disk_bytes disk_free_bytes build_s simulate_s "
+                         "backend device")
+    c.keys("plan.memory", plan["memory"], "program_bytes prediction_bytes network_bytes state_bytes "
+                                          "frames_bytes order_bytes")
     run = c.json("run", c.run("run", "ok.yaml", "-o", "json.h5", "--json"))
     c.keys("run", run, "prediction order regime agrees timing hash")
     prediction("run", run["prediction"])
@@ -319,7 +322,9 @@ def check_json(c):
     synapses = run["timing"]["synapses"]
     c.expect("plan's synapses", abs(plan["synapses"] - synapses) < 500, f"{plan['synapses']}, {synapses}")
     used = run["timing"]["connectivity_bytes"] + run["timing"]["state_bytes"]
-    c.expect("plan's memory", abs(plan["memory_bytes"] / used - 1) < 0.03, f"{plan['memory_bytes']}, {used}")
+    c.expect("plan's memory", abs(plan["device_bytes"] / used - 1) < 0.03, f"{plan['device_bytes']}, {used}")
+    c.expect("plan's parts", plan["device_bytes"] == plan["memory"]["network_bytes"] +
+             plan["memory"]["state_bytes"] < plan["memory_bytes"], plan["memory"])
     size = sum(os.path.getsize(c.path(f"json.h5{part}")) for part in ("", ".xdmf", ".checkpoint"))
     c.expect("plan's disk", size <= plan["disk_bytes"] < 2 * size, f"{plan['disk_bytes']}, {size}")
     analyzed = c.json("analyze", c.run("analyze", "json.h5", "--json"))

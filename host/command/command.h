@@ -57,6 +57,9 @@ status_t command_selftest(const options_t *options);
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
 /* STATUS_FAILED where the device has less memory free than the network needs. */
 status_t command_memory_check(const network_plan_t *plan, const backend_t *backend);
+/* Or the host less than a run needs beside it: frames, prediction, order parameters. */
+status_t command_run_memory_check(const config_t *config, const network_plan_t *plan,
+                                  const backend_t *backend);
 /* The output's name: -o, or for configs/wave.yaml wave<suffix>.h5, here. */
 
 status_t command_default_output(const options_t *options, const char *suffix,

@@ -4,73 +4,79 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "host/command/report.h"
+#include "host/command/memory.h"
 #include "host/progress.h"
 #include "host/simulate.h"
 
 enum { SAMPLE_SYNAPSES = 10000000, SAMPLE_STEPS = 20 };
 
-/* Tables and scratch are held only while building. */
-static status_t memory_needed(const network_plan_t *plan, const backend_t *backend,
-                              uint64_t *needed, uint64_t *connectivity) {
-    uint64_t state;
-    TRY(backend->footprint(&plan->net, connectivity, &state));
-    *needed = *connectivity + state;
-    return STATUS_OK;
-}
-
-status_t command_memory_check(const network_plan_t *plan, const backend_t *backend) {
-    uint64_t needed, connectivity, available;
-    TRY(memory_needed(plan, backend, &needed, &connectivity));
-    TRY(backend->memory_free(&available));
-    if (needed > available)
-        FAIL(STATUS_FAILED,
-             "the network needs %.4g GB on the %s backend, %.4g GB are free; take smaller lattices "
-             "or ranges, network.weight_bits=8, or a larger machine",
-             (double)needed * 1e-9, backend->name, (double)available * 1e-9);
-    return STATUS_OK;
+/* The fewest unit cells along an axis that hold every window whole. */
+static uint32_t cells_of_windows(const network_plan_t *plan, int axis, uint32_t cells) {
+    uint32_t fewest = 1;
+    for (uint32_t k = 0; k < plan->net.pathways; k++) {
+        const pathway_t *w = &plan->net.pathway[k];
+        const population_t *from = &plan->net.population[w->source];
+        uint32_t in_cell = (axis == 0 ? from->nx : from->ny) / cells;
+        uint32_t window = axis == 0 ? w->window_x : w->window_y;
+        uint32_t needed = (window + in_cell - 1) / in_cell;
+        fewest = needed > fewest ? needed : fewest;
+    }
+    return fewest;
 }
 
 /* The same rules on lattices `shrink` times smaller along each axis, in whole unit cells, so that
  * the lattices meet as they do in the large network, with ranges as many times longer as the torus
- * allows: as many inputs a neuron and windows as wide in sites, for fewer neurons. Returns whether
- * it could be smaller still. */
-static bool shrink_config(const network_plan_t *plan, double shrink, config_t *config) {
+ * allows: as many inputs a neuron and windows as wide in sites, for fewer neurons. `whole`: no
+ * smaller than the windows, so that the work of a neuron stays the same. Returns whether it could
+ * be smaller still. */
+static bool shrink_config(const network_plan_t *plan, double shrink, bool whole,
+                          config_t *config) {
     uint32_t cells[2] = {0, 0}, most = 1;
     for (uint32_t a = 0; a < config->populations; a++)
         for (int axis = 0; axis < 2; axis++)
             cells[axis] = common_divisor(cells[axis], config->population[a].lattice[axis]);
     for (int axis = 0; axis < plan->dimensions; axis++) {
         uint32_t fewer = (uint32_t)fmax(1.0, ceil(cells[axis] / shrink));
+        uint32_t windows = whole ? cells_of_windows(plan, axis, cells[axis]) : 1;
+        fewer = fewer > windows ? fewer : windows;
         for (uint32_t a = 0; a < config->populations; a++)
             config->population[a].lattice[axis] =
                 config->population[a].lattice[axis] / cells[axis] * fewer;
-        most = fewer > most ? fewer : most;
+        most = fewer > windows && fewer > most ? fewer : most;
     }
     for (uint32_t k = 0; k < plan->net.pathways; k++) {
         const pathway_t *w = &plan->net.pathway[k];
         connection_config_t *c = &config->connection[w->target][w->source];
+        double sites = c->range * plan->net.population[w->source].nx;
         c->size_kind = SIZE_DENSITY;
         c->size = plan->facts[k].density;
-        c->range = fmin(0.5, c->range * shrink);
+        c->range = fmin(0.5, sites / config->population[w->source].lattice[0]);
     }
     return most > 1;
 }
 
-static status_t sample_create(const config_t *config, const network_plan_t *plan,
-                              network_plan_t *sample) {
+static status_t sample_smaller(const config_t *config, const network_plan_t *plan, bool whole,
+                               network_plan_t *sample) {
     double excess = fmax(1.0, plan->synapses_expected / SAMPLE_SYNAPSES);
     for (double shrink = pow(excess, 1.0 / plan->dimensions);; shrink *= 1.5) {
         config_t small = *config;
-        bool more = shrink_config(plan, shrink, &small);
+        bool more = shrink_config(plan, shrink, whole, &small);
         status_t status = network_plan_create(&small, sample);
-        if (status == STATUS_OK && (!more || sample->synapses_expected <= 3.0 * SAMPLE_SYNAPSES))
+        bool fits = status == STATUS_OK && sample->synapses_expected <= 3.0 * SAMPLE_SYNAPSES;
+        if (fits || (status == STATUS_OK && !more && !whole))
             return STATUS_OK;
         if (status == STATUS_OK)
             network_plan_destroy(sample);
-        else if (!more)
-            return status;
+        if (!more)
+            return status != STATUS_OK ? status : STATUS_FAILED;
     }
+}
+
+static status_t sample_create(const config_t *config, const network_plan_t *plan,
+                              network_plan_t *sample) {
+    return sample_smaller(config, plan, true, sample) == STATUS_OK
+               ? STATUS_OK
+               : sample_smaller(config, plan, false, sample);
 }
 
 /* Seconds to build and of a step, by doing both with the sample and scaling by the pairs drawn and
@@ -129,39 +135,66 @@ static status_t disk_free(const char *output, uint64_t *bytes) {
     return STATUS_OK;
 }
 
+static json_t *memory_json(const memory_plan_t *m) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "program_bytes", (json_int_t)m->program,
+                     "prediction_bytes", (json_int_t)m->prediction, "network_bytes",
+                     (json_int_t)m->network, "state_bytes", (json_int_t)m->state, "frames_bytes",
+                     (json_int_t)m->frames, "order_bytes", (json_int_t)m->order);
+}
+
+/* What the device holds, and the process where that is more than 5 % apart. */
+static void memory_print(const memory_plan_t *m, double synapses) {
+    double bytes = synapses > 0.0 ? (double)m->network / synapses : 0.0;
+    double process = (double)m->process, device = (double)m->device;
+    if (m->on_host)
+        printf("memory    %.1f MB, %.1f MB free; network and state %.1f MB (%.2f bytes a synapse)\n",
+               process * 1e-6, (double)m->free * 1e-6, device * 1e-6, bytes);
+    else
+        printf("memory    %.1f MB on the device (%.2f bytes a synapse), %.1f MB free\n"
+               "          %.1f MB on the host, %.1f MB free\n",
+               device * 1e-6, bytes, (double)m->device_free * 1e-6, process * 1e-6,
+               (double)m->free * 1e-6);
+    if (process > 1.05 * device || !m->on_host)
+        printf("          program %.1f MB, frames on their way to the file %.1f MB, order "
+               "parameters %.1f MB; before the build the prediction %.1f MB\n",
+               (double)m->program * 1e-6, (double)m->frames * 1e-6, (double)m->order * 1e-6,
+               (double)m->prediction * 1e-6);
+}
+
 static status_t report(const options_t *options, const config_t *config, const network_plan_t *plan,
                        const backend_t *backend) {
     char device[256];
-    uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config), room = 0;
+    memory_plan_t memory;
+    uint64_t neurons = 0, disk = disk_needed(config), room = 0;
     double build_s = 0.0, step_s = 0.0;
     TRY(backend->available(device, sizeof device));
+    TRY(memory_plan(config, plan, backend, &memory));
     TRY(initial_check(config, &plan->net));
     TRY(disk_free(options->output, &room));
-    TRY(memory_needed(plan, backend, &needed, &connectivity));
-    TRY(backend->memory_free(&available));
     TRY(time_needed(options, config, plan, backend, &build_s, &step_s));
     for (uint32_t a = 0; a < plan->net.populations; a++)
         neurons += population_size(&plan->net.population[a]);
     double steps = (double)config_steps(config), run_s = steps * step_s;
     if (options->json)
-        TRY(command_print_json(
-            json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:s, s:s}", "neurons",
-                      (json_int_t)neurons, "synapses", plan->synapses_expected, "memory_bytes",
-                      (json_int_t)needed, "memory_free_bytes", (json_int_t)available, "disk_bytes",
-                      (json_int_t)disk, "disk_free_bytes", (json_int_t)room, "build_s", build_s,
-                      "simulate_s", run_s, "backend", backend->name, "device", device)));
-    else
-        printf("network   %llu neurons, %.4g synapses expected\n"
-               "memory    %.1f MB on the device (%.2f bytes a synapse), %.1f MB free\n"
-               "disk      %.1f MB (%llu frames), %.1f MB free\n"
+        TRY(command_print_json(json_pack(
+            "{s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:f, s:f, s:s, s:s}", "neurons",
+            (json_int_t)neurons, "synapses", plan->synapses_expected, "memory_bytes",
+            (json_int_t)memory.process, "memory_free_bytes", (json_int_t)memory.free,
+            "device_bytes", (json_int_t)memory.device, "device_free_bytes",
+            (json_int_t)memory.device_free, "memory", memory_json(&memory), "disk_bytes",
+            (json_int_t)disk, "disk_free_bytes", (json_int_t)room, "build_s", build_s, "simulate_s",
+            run_s, "backend", backend->name, "device", device)));
+    else {
+        printf("network   %llu neurons, %.4g synapses expected\n", (unsigned long long)neurons,
+               plan->synapses_expected);
+        memory_print(&memory, plan->synapses_expected);
+        printf("disk      %.1f MB (%llu frames), %.1f MB free\n"
                "time      about %.1f s to build, %.0f s to simulate %.0f steps (%.2f ms each)\n"
                "device    %s: %s\n",
-               (unsigned long long)neurons, plan->synapses_expected, (double)needed * 1e-6,
-               plan->synapses_expected > 0.0 ? (double)connectivity / plan->synapses_expected : 0.0,
-               (double)available * 1e-6, (double)disk * 1e-6,
-               (unsigned long long)config_frames(config), (double)room * 1e-6, build_s, run_s,
-               steps, 1e3 * step_s, backend->name, device);
-    TRY(command_memory_check(plan, backend));
+               (double)disk * 1e-6, (unsigned long long)config_frames(config), (double)room * 1e-6,
+               build_s, run_s, steps, 1e3 * step_s, backend->name, device);
+    }
+    TRY(memory_plan_check(&memory, backend));
     if (disk > room)
         FAIL(
             STATUS_FAILED,

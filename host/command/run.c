@@ -105,7 +105,7 @@ static status_t go(const options_t *options, run_t *run) {
 static status_t prepare(const options_t *options, run_t *run) {
     TRY(backend_find(options->backend, &run->backend));
     TRY(run->backend->available(run->device, sizeof run->device));
-    TRY(command_memory_check(&run->plan, run->backend));
+    TRY(command_run_memory_check(&run->config, &run->plan, run->backend));
     return theory_predict(&run->config, &run->plan, &run->theory);
 }
 

@@ -37,6 +37,12 @@ double order_value(const order_t *order, const order_parameter_t *parameter) {
     return *(const double *)((const char *)order + parameter->offset);
 }
 
+uint64_t order_memory(size_t frames, size_t ny, size_t nx) {
+    const field_t field = {.frames = frames, .ny = ny, .nx = nx};
+    uint64_t spatial = order_spatial_memory(&field), temporal = order_temporal_memory(&field);
+    return spatial > temporal ? spatial : temporal;
+}
+
 status_t order_compute(const field_t *field, order_t *order) {
     *order = (order_t){.span_ms = (double)field->frames * field->frame_ms};
     if (field->frames < 2 || field->ny == 0 || field->nx == 0)

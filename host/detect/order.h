@@ -46,6 +46,9 @@ typedef struct {
  * threads. STATUS_FAILED where a frame holds NaN or infinity (names the frame). */
 status_t order_compute(const field_t *field, order_t *order);
 
+/* Bytes that order_compute holds at most, with all threads. */
+uint64_t order_memory(size_t frames, size_t ny, size_t nx);
+
 /* One order parameter as files, JSON and the terminal name it. */
 typedef struct {
     const char *name, *unit, *long_name;

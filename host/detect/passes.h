@@ -11,4 +11,8 @@ status_t order_spatial_pass(const field_t *field, order_t *order);
 /* Site by site over all times: CV, oscillation index; `order->mean` must be there. */
 status_t order_temporal_pass(const field_t *field, order_t *order);
 
+/* Bytes that each holds. */
+uint64_t order_spatial_memory(const field_t *field);
+uint64_t order_temporal_memory(const field_t *field);
+
 #endif

@@ -13,6 +13,10 @@
  * Computational Topology (2010), VII.1. */
 status_t persistence_sublevel(const double *values, size_t ny, size_t nx, double *sum);
 
+/* Bytes a site that persistence_frame holds: the field, the order of its sites and its sorting, the
+ * components. */
+enum { PERSISTENCE_BYTES = sizeof(double) + 3 * sizeof(int) };
+
 /* The same of a frame r[ny][nx] after z-scoring over space and a periodic mean filter over 20 x 20
  * sites (the whole axis where it is shorter). 0 for a constant frame. */
 status_t persistence_frame(const float *r, size_t ny, size_t nx, double *sum);

@@ -167,10 +167,26 @@ static void pass_destroy(pass_t *pass) {
         fftw_destroy_plan(pass->plan);
 }
 
+/* Frames that are measured at once. */
+static size_t chunk_of(const field_t *field) {
+    size_t padded = 2 * (field->nx / 2 + 1);
+    size_t chunk = ORDER_BUFFER_BYTES / (field->ny * padded * sizeof(double));
+    return chunk < 1 ? 1 : chunk > field->frames ? field->frames : chunk;
+}
+
+uint64_t order_spatial_memory(const field_t *field) {
+    size_t sites = field->ny * field->nx, chunk = chunk_of(field);
+    size_t threads = (size_t)omp_get_max_threads(), padded = 2 * (field->nx / 2 + 1);
+    size_t measured = threads < chunk ? threads : chunk; /* frames: those have persistence's */
+    return (uint64_t)chunk * (sites * sizeof(float) + field->ny * padded * sizeof(double)) +
+           field->frames * sizeof(measures_t) +
+           threads * 6 * (field->nx + NEIGHBOURHOOD) * sizeof(double) +
+           field->ny * (field->nx / 2 + 1) * sizeof(double) +
+           measured * sites * PERSISTENCE_BYTES;
+}
+
 static status_t pass_create(const field_t *field, pass_t *pass) {
-    size_t ny = field->ny, nx = field->nx, padded = 2 * (nx / 2 + 1);
-    size_t chunk = ORDER_BUFFER_BYTES / (ny * padded * sizeof(double));
-    chunk = chunk < 1 ? 1 : chunk > field->frames ? field->frames : chunk;
+    size_t ny = field->ny, nx = field->nx, padded = 2 * (nx / 2 + 1), chunk = chunk_of(field);
     size_t threads = (size_t)omp_get_max_threads();
     *pass = (pass_t){.frames = field->frames, .chunk = chunk};
     pass->measures = calloc(field->frames, sizeof *pass->measures);

@@ -41,16 +41,33 @@ static void pass_destroy(pass_t *pass) {
         fftw_destroy_plan(pass->plan);
 }
 
-static status_t pass_create(const field_t *field, double mean, pass_t *pass) {
+/* How the field is cut into blocks. */
+static pass_t pass_of(const field_t *field, double mean) {
     size_t frames = field->frames, room = ORDER_BUFFER_BYTES / sizeof(float);
     size_t sites = room / frames < 1 ? 1 : room / frames; /* of a block */
-    *pass = (pass_t){.field = field, .bins = frames / 2 + 1, .mean = mean};
-    pass->batch = frames < LONG_SERIES ? BATCH : 1;
-    pass->threads = (size_t)omp_get_max_threads();
-    pass->columns = sites < field->nx ? sites : field->nx;
-    pass->rows = sites / field->nx < 1 ? 1 : sites / field->nx;
-    pass->rows = pass->rows > field->ny ? field->ny : pass->rows;
-    pass->row_frames = room / field->nx < 1 ? 1 : room / field->nx;
+    pass_t pass = {.field = field, .bins = frames / 2 + 1, .mean = mean};
+    pass.batch = frames < LONG_SERIES ? BATCH : 1;
+    pass.threads = (size_t)omp_get_max_threads();
+    pass.columns = sites < field->nx ? sites : field->nx;
+    pass.rows = sites / field->nx < 1 ? 1 : sites / field->nx;
+    pass.rows = pass.rows > field->ny ? field->ny : pass.rows;
+    pass.row_frames = room / field->nx < 1 ? 1 : room / field->nx;
+    return pass;
+}
+
+uint64_t order_temporal_memory(const field_t *field) {
+    pass_t pass = pass_of(field, 0.0);
+    size_t sites = pass.rows * pass.columns, batches = (sites + pass.batch - 1) / pass.batch;
+    size_t row = pass.columns < field->nx ? pass.row_frames * field->nx : 0;
+    return (uint64_t)(field->frames * sites + row) * sizeof(float) + batches * sizeof(sums_t) +
+           (batches + 1) * pass.bins * sizeof(double) +
+           pass.threads * pass.batch *
+               (field->frames * sizeof(double) + pass.bins * sizeof(fftw_complex));
+}
+
+static status_t pass_create(const field_t *field, double mean, pass_t *pass) {
+    size_t frames = field->frames;
+    *pass = pass_of(field, mean);
     size_t batches = (pass->rows * pass->columns + pass->batch - 1) / pass->batch;
     pass->block = malloc(frames * pass->rows * pass->columns * sizeof *pass->block);
     if (pass->columns < field->nx)

@@ -110,14 +110,37 @@ static void *write_frames(void *context) {
     return NULL;
 }
 
-static status_t queue_create(snapshot_writer_t *writer) {
+static size_t largest_frame(const config_t *config) {
     size_t largest = 0;
-    for (uint32_t a = 0; a < writer->config->populations; a++) {
-        size_t sites = snapshot_sites(writer->config, a);
+    for (uint32_t a = 0; a < config->populations; a++) {
+        size_t sites = snapshot_sites(config, a);
         largest = sites > largest ? sites : largest;
     }
+    return largest;
+}
+
+static size_t slots_of(size_t largest) {
     size_t n = queue_bytes / (largest * sizeof(float));
-    writer->n_slots = n < QUEUE_MIN ? QUEUE_MIN : n > QUEUE_MAX ? QUEUE_MAX : n;
+    return n < QUEUE_MIN ? QUEUE_MIN : n > QUEUE_MAX ? QUEUE_MAX : n;
+}
+
+/* Pages of the queue are there from their first frame on. Beside it the frame at hand and, at a
+ * checkpoint, the potentials three times (queued, stored last, the file's bytes); after the end
+ * once. */
+uint64_t snapshot_memory(const config_t *config, bool finished) {
+    uint64_t all = 0, largest = largest_frame(config), fields = 0;
+    for (uint32_t a = 0; a < config->populations; a++)
+        all += snapshot_sites(config, a);
+    for (unsigned bits = config->output.fields; bits; bits >>= 1)
+        fields += bits & 1u;
+    uint64_t queue = slots_of(largest) * largest, frames = config_frames(config) * fields * all;
+    queue = queue < frames ? queue : frames;
+    return sizeof(float) * (queue + (finished ? all : largest + 3 * all));
+}
+
+static status_t queue_create(snapshot_writer_t *writer) {
+    size_t largest = largest_frame(writer->config);
+    writer->n_slots = slots_of(largest);
     writer->slots = calloc(writer->n_slots, sizeof *writer->slots);
     for (size_t i = 0; writer->slots != NULL && i < writer->n_slots; i++)
         if ((writer->slots[i].frame = malloc(largest * sizeof(float))) == NULL)

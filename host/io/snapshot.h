@@ -57,6 +57,9 @@ status_t snapshot_checkpointed(const snapshot_writer_t *writer);
 /* After the results: marks the run complete, syncs, and keeps a last checkpoint, which `resume
  * --until` starts from. */
 status_t snapshot_complete(snapshot_writer_t *writer);
+/* Bytes that a writer holds at most: its queue, checkpoints on their way; `finished`: what is left
+ * after snapshot_finish. */
+uint64_t snapshot_memory(const config_t *config, bool finished);
 h5_file_t *snapshot_file(snapshot_writer_t *writer);
 uint64_t snapshot_frames_hash(const snapshot_writer_t *writer); /* after snapshot_finish */
 status_t snapshot_close(snapshot_writer_t *writer);             /* finishes, frees; NULL is fine */

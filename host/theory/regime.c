@@ -25,14 +25,23 @@ static int mode_compare(const void *left, const void *right) {
 /* Modes with |lambda| > `least`, sorted; the caller frees them. */
 static status_t modes_collect(const mean_network_t *net, const linearization_t *at, double least,
                               eigenmode_t **modes, size_t *n) {
+    size_t room = 256;
     *n = 0;
-    *modes = malloc(sizeof **modes * (net->orbits * POPULATIONS_MAX));
+    *modes = malloc(sizeof **modes * room);
     if (!*modes)
-        FAIL(STATUS_FAILED, "no memory for the modes at %zu wave vectors", net->orbits);
+        FAIL(STATUS_FAILED, "no memory for %zu modes", room);
     for (size_t i = 0; i < net->orbits; i++) {
         eigenmode_t here[POPULATIONS_MAX];
         int count = 0;
         status_t status = orbit_modes(net, &net->orbit[i], at, here, &count);
+        eigenmode_t *grown = *modes;
+        if (status == STATUS_OK && *n + POPULATIONS_MAX > room)
+            grown = realloc(*modes, sizeof **modes * (room *= 2));
+        if (!grown)
+            status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for %zu modes",
+                                 room);
+        else
+            *modes = grown;
         for (int k = 0; status == STATUS_OK && k < count; k++)
             if (hypot(here[k].re, here[k].im) > least) {
                 status = mode_scatter(net, at, &here[k]);

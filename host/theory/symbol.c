@@ -46,6 +46,26 @@ static uint32_t waves_y(const network_t *net, const pathway_t *w) {
     return target < source ? target : source;
 }
 
+/* The tables of symbols and scatter at all wave vectors of the zone, one transform, and the orbits:
+ * of a gaussian those within the wave number where exp(-(2 pi n d)^2/2) is 1e-6. */
+uint64_t theory_memory(const network_plan_t *plan) {
+    zone_t zone = zone_create(&plan->net);
+    double points = (double)zone.rows * zone.columns, transform = 0.0, kept = 1.0;
+    for (uint32_t i = 0; i < plan->net.pathways; i++) {
+        const pathway_t *w = &plan->net.pathway[i];
+        const population_t *source = &plan->net.population[w->source];
+        double row = source->nx * 8.0 + (source->nx / 2 + 1) * 16.0;
+        double reach = sqrt(2.0 * log(1e6)) / (2.0 * PI * plan->facts[i].range);
+        transform = fmax(transform, row * source->ny + 8.0 * w->window_x * w->window_y);
+        kept = fmax(kept, plan->facts[i].gaussian && plan->dimensions == 2
+                              ? fmin(points, 0.25 * PI * reach * reach + 2.0 * reach)
+                              : points);
+    }
+    double orbits = zone.square ? 0.5 * kept : kept;
+    return (uint64_t)(8.0 * points * (2.0 * plan->net.pathways + 1.0) + transform +
+                      2.0 * orbits * sizeof(orbit_t));
+}
+
 /* One class at a time: inclusion probabilities of the window, on the source lattice [ny][nx], and
  * their transform. */
 typedef struct {

@@ -72,6 +72,9 @@ typedef struct {
  * has no finite solution. On failure nothing is left to destroy. */
 status_t theory_predict(const config_t *config, const network_plan_t *plan, theory_t *theory);
 void theory_destroy(theory_t *theory);
+/* Bytes that theory_predict holds at most, about: for a profile whose transform falls off slowly,
+ * as if every wave vector mattered. */
+uint64_t theory_memory(const network_plan_t *plan);
 
 /* All eigenvalues of the symbol J diag(theory->gain) with |lambda| above `fraction` of the largest
  * one's, one entry an orbit and eigenvalue, largest growth first: the predicted spectrum without

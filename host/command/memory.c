@@ -1,0 +1,81 @@
+/* The memory that a run takes. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "host/command/memory.h"
+#include "host/detect/order.h"
+#include "host/io/snapshot.h"
+#include "host/theory/theory.h"
+
+/* What this process has resident by now: the program and its libraries, the plan's tables; and what
+ * a run touches later of both, and of threads' stacks (measured: 10 to 13 MB). */
+static uint64_t resident(void) {
+    enum { TYPICAL = 17000000, LATER = 11000000 };
+    unsigned long long all, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    bool read = file && fscanf(file, "%llu %llu", &all, &pages) == 2;
+    if (file)
+        fclose(file);
+    return LATER + (read ? pages * (uint64_t)sysconf(_SC_PAGESIZE) : TYPICAL);
+}
+
+static uint64_t larger(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+/* Frames that order parameters are computed from. */
+static size_t frames_observed(const config_t *config) {
+    double before = config->simulation.onset_ms / config->output.every_ms;
+    return (size_t)(config_frames(config) - (uint64_t)ceil(before - 1e-9));
+}
+
+status_t memory_plan(const config_t *config, const network_plan_t *plan, const backend_t *backend,
+                     memory_plan_t *m) {
+    const population_t *p = &plan->net.population[0]; /* whose order parameters they are */
+    *m = (memory_plan_t){.program = resident()};
+    TRY(backend->footprint(&plan->net, &m->network, &m->state));
+    TRY(backend->memory_free(&m->device_free));
+    TRY(backend_cpu.memory_free(&m->free));
+    m->on_host = backend == &backend_cpu;
+    m->device = m->network + m->state;
+    m->prediction = theory_memory(plan);
+    m->frames = snapshot_memory(config, false);
+    m->order = order_memory(frames_observed(config), p->ny, p->nx);
+    uint64_t observing = snapshot_memory(config, true) + m->order;
+    m->process = m->program + larger(m->prediction, (m->on_host ? m->device : 0) +
+                                                        larger(m->frames, observing));
+    return STATUS_OK;
+}
+
+status_t memory_plan_check(const memory_plan_t *m, const backend_t *backend) {
+    if (m->device > m->device_free)
+        FAIL(STATUS_FAILED,
+             "the network needs %.4g GB on the %s backend, %.4g GB are free; take smaller lattices "
+             "or ranges, network.weight_bits=8, or a larger machine",
+             (double)m->device * 1e-9, backend->name, (double)m->device_free * 1e-9);
+    if (m->process - m->program > m->free)
+        FAIL(STATUS_FAILED,
+             "the run needs %.4g GB of the host's memory beside the program's, of which the "
+             "network %.4g, frames on their way to the file %.4g, order parameters %.4g, the "
+             "prediction, before them, %.4g; %.4g GB are free; take smaller lattices or ranges, "
+             "network.weight_bits=8, or a larger machine",
+             (double)(m->process - m->program) * 1e-9,
+             m->on_host ? (double)m->device * 1e-9 : 0.0, (double)m->frames * 1e-9,
+             (double)m->order * 1e-9, (double)m->prediction * 1e-9, (double)m->free * 1e-9);
+    return STATUS_OK;
+}
+
+status_t command_run_memory_check(const config_t *config, const network_plan_t *plan,
+                                  const backend_t *backend) {
+    memory_plan_t memory;
+    TRY(memory_plan(config, plan, backend, &memory));
+    return memory_plan_check(&memory, backend);
+}
+
+status_t command_memory_check(const network_plan_t *plan, const backend_t *backend) {
+    memory_plan_t m = {0};
+    TRY(backend->footprint(&plan->net, &m.network, &m.state));
+    TRY(backend->memory_free(&m.device_free));
+    m.device = m.network + m.state;
+    return memory_plan_check(&m, backend);
+}
