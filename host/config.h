@@ -56,11 +56,11 @@ typedef struct {
 
 typedef struct {
     bool present;
-    double mean, std; /* g, sigma: a weight is Normal(g/k, sigma^2/k), k the mean out-degree;
-                       * std is 0 where weights are constant */
-    double range;     /* d; 0 where the profile is uniform; follows from the next two */
-    int range_kind;   /* range_kind_t: which of the two keys was given */
-    double range_given;         /* its value: torus sides, or sites of the source along x */
+    double mean, std;   /* g, sigma: a weight is Normal(g/k, sigma^2/k), k the mean out-degree;
+                         * std is 0 where weights are constant */
+    double range;       /* d; 0 where the profile is uniform; follows from the next two */
+    int range_kind;     /* range_kind_t: which of the two keys was given */
+    double range_given; /* its value: torus sides, or sites of the source along x */
     int profile, rule, weights; /* profile_t, rule_t, weights_t */
     int size_kind;              /* size_kind_t: which of the three keys was given */
     double size;                /* its value */

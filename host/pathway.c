@@ -71,11 +71,17 @@ static double axis_displacement(const axis_t *axis, uint32_t c, int64_t offset) 
     return (double)(twice > period / 2 ? period - twice : twice) / (double)period;
 }
 
+/* The least of all classes': a cell's targets are an arc of the circle, so it is that of one of its
+ * ends or of the two targets around the source. */
 static double axis_nearest(const axis_t *axis, int64_t offset) {
-    double nearest = 1.0;
-    for (uint32_t c = 0; c < axis->classes; c++)
-        nearest = fmin(nearest, axis_displacement(axis, c, offset));
-    return nearest;
+    int64_t na = axis->targets, nb = axis->sources, last = (int64_t)axis->classes - 1;
+    int64_t source = (offset % nb + nb) % nb, before = ((2 * source + 1) * na - nb) / (2 * nb);
+    int64_t after = before < last ? before + 1 : last;
+    before = before < last ? before : last;
+    double around = fmin(axis_displacement(axis, (uint32_t)before, offset),
+                         axis_displacement(axis, (uint32_t)after, offset));
+    return fmin(around, fmin(axis_displacement(axis, 0, offset),
+                             axis_displacement(axis, (uint32_t)last, offset)));
 }
 
 static axis_t axis_create(uint32_t targets, uint32_t sources) {

@@ -89,6 +89,19 @@ static void ranges_in_sites(void **state) {
     config_destroy(&large);
 }
 
+/* Lattices with nothing in common: a class for every target, which is too many tables; found out in
+ * time that grows with the sites, not with their product. */
+static void lattices_with_nothing_in_common(void **state) {
+    (void)state;
+    config_t c = network_empty();
+    network_plan_t plan;
+    network_population(&c, "A", 1000000, 1, 1.0);
+    network_population(&c, "B", 999999, 1, 1.0);
+    c.connection[0][1] = network_connection(1.0, 0.1, 3e-6, SIZE_DENSITY, 0.5);
+    assert_int_equal(network_plan_create(&c, &plan), STATUS_USAGE);
+    assert_non_null(strstr(status_message(), "more than 1 GiB"));
+}
+
 static void wave_network_facts(void **state) {
     (void)state;
     config_t c = network_ei(200, G, D, 0.1, 0.95);
@@ -369,6 +382,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_have_the_same_bits),
         cmocka_unit_test(ranges_in_sites),
+        cmocka_unit_test(lattices_with_nothing_in_common),
         cmocka_unit_test(wave_network_facts),
         cmocka_unit_test(tables_follow_the_formula),
         cmocka_unit_test(profiles_sum_to_the_degree),

@@ -42,8 +42,8 @@ status_t memory_plan(const config_t *config, const network_plan_t *plan, const b
     m->frames = snapshot_memory(config, false);
     m->order = order_memory(frames_observed(config), p->ny, p->nx);
     uint64_t observing = snapshot_memory(config, true) + m->order;
-    m->process = m->program + larger(m->prediction, (m->on_host ? m->device : 0) +
-                                                        larger(m->frames, observing));
+    m->process = m->program +
+                 larger(m->prediction, (m->on_host ? m->device : 0) + larger(m->frames, observing));
     return STATUS_OK;
 }
 
@@ -59,9 +59,9 @@ status_t memory_plan_check(const memory_plan_t *m, const backend_t *backend) {
              "network %.4g, frames on their way to the file %.4g, order parameters %.4g, the "
              "prediction, before them, %.4g; %.4g GB are free; take smaller lattices or ranges, "
              "network.weight_bits=8, or a larger machine",
-             (double)(m->process - m->program) * 1e-9,
-             m->on_host ? (double)m->device * 1e-9 : 0.0, (double)m->frames * 1e-9,
-             (double)m->order * 1e-9, (double)m->prediction * 1e-9, (double)m->free * 1e-9);
+             (double)(m->process - m->program) * 1e-9, m->on_host ? (double)m->device * 1e-9 : 0.0,
+             (double)m->frames * 1e-9, (double)m->order * 1e-9, (double)m->prediction * 1e-9,
+             (double)m->free * 1e-9);
     return STATUS_OK;
 }
 

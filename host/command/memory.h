@@ -11,7 +11,7 @@ typedef struct {
     uint64_t frames;         /* on their way to the file, and checkpoints */
     uint64_t order;          /* order parameters, after the last step */
     uint64_t device;         /* network and state */
-    uint64_t process; /* most that is resident at once: what is on the host of all these */
+    uint64_t process;        /* most that is resident at once: what is on the host of all these */
     uint64_t device_free, free; /* on the device, on the host; the same on the cpu backend */
     bool on_host;               /* the device is the host */
 } memory_plan_t;

@@ -29,8 +29,7 @@ static uint32_t cells_of_windows(const network_plan_t *plan, int axis, uint32_t 
  * allows: as many inputs a neuron and windows as wide in sites, for fewer neurons. `whole`: no
  * smaller than the windows, so that the work of a neuron stays the same. Returns whether it could
  * be smaller still. */
-static bool shrink_config(const network_plan_t *plan, double shrink, bool whole,
-                          config_t *config) {
+static bool shrink_config(const network_plan_t *plan, double shrink, bool whole, config_t *config) {
     uint32_t cells[2] = {0, 0}, most = 1;
     for (uint32_t a = 0; a < config->populations; a++)
         for (int axis = 0; axis < 2; axis++)
@@ -147,8 +146,9 @@ static void memory_print(const memory_plan_t *m, double synapses) {
     double bytes = synapses > 0.0 ? (double)m->network / synapses : 0.0;
     double process = (double)m->process, device = (double)m->device;
     if (m->on_host)
-        printf("memory    %.1f MB, %.1f MB free; network and state %.1f MB (%.2f bytes a synapse)\n",
-               process * 1e-6, (double)m->free * 1e-6, device * 1e-6, bytes);
+        printf(
+            "memory    %.1f MB, %.1f MB free; network and state %.1f MB (%.2f bytes a synapse)\n",
+            process * 1e-6, (double)m->free * 1e-6, device * 1e-6, bytes);
     else
         printf("memory    %.1f MB on the device (%.2f bytes a synapse), %.1f MB free\n"
                "          %.1f MB on the host, %.1f MB free\n",

@@ -181,8 +181,7 @@ uint64_t order_spatial_memory(const field_t *field) {
     return (uint64_t)chunk * (sites * sizeof(float) + field->ny * padded * sizeof(double)) +
            field->frames * sizeof(measures_t) +
            threads * 6 * (field->nx + NEIGHBOURHOOD) * sizeof(double) +
-           field->ny * (field->nx / 2 + 1) * sizeof(double) +
-           measured * sites * PERSISTENCE_BYTES;
+           field->ny * (field->nx / 2 + 1) * sizeof(double) + measured * sites * PERSISTENCE_BYTES;
 }
 
 static status_t pass_create(const field_t *field, pass_t *pass) {

@@ -45,6 +45,8 @@ typedef struct {
 status_t mean_network_create(const config_t *config, const network_plan_t *plan,
                              mean_network_t *net);
 void mean_network_destroy(mean_network_t *net);
+/* The orbit whose representative is (nx, ny); NULL where it was left out. */
+const orbit_t *orbit_find(const mean_network_t *net, int nx, int ny);
 
 /* sqrt of the spectral radius of M diag(gain_square). */
 status_t bulk_radius(uint32_t populations, const double variance[POPULATIONS_MAX][POPULATIONS_MAX],

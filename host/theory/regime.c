@@ -38,8 +38,8 @@ static status_t modes_collect(const mean_network_t *net, const linearization_t *
         if (status == STATUS_OK && *n + POPULATIONS_MAX > room)
             grown = realloc(*modes, sizeof **modes * (room *= 2));
         if (!grown)
-            status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for %zu modes",
-                                 room);
+            status =
+                status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for %zu modes", room);
         else
             *modes = grown;
         for (int k = 0; status == STATUS_OK && k < count; k++)

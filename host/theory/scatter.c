@@ -37,10 +37,8 @@ static double coherence_of(const mean_network_t *net, const eigenmode_t *mode, u
     double at_zero = net->orbit[0].symbol[a][b];
     if (at_zero == 0.0) /* zero mean: the variances are as the inclusions */
         return scatter_at(net, a, b, mode->nx, mode->ny) / net->variance[a][b];
-    for (size_t i = 0; i < net->orbits; i++)
-        if (net->orbit[i].nx == mode->nx && net->orbit[i].ny == mode->ny)
-            return net->orbit[i].symbol[a][b] / at_zero;
-    return 0.0;
+    const orbit_t *orbit = orbit_find(net, mode->nx, mode->ny);
+    return orbit ? orbit->symbol[a][b] / at_zero : 0.0;
 }
 
 /* What fixed row sums take off the covariance of two waves. Independent x_j of variances V_j given

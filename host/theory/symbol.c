@@ -46,8 +46,8 @@ static uint32_t waves_y(const network_t *net, const pathway_t *w) {
     return target < source ? target : source;
 }
 
-/* The tables of symbols and scatter at all wave vectors of the zone, one transform, and the orbits:
- * of a gaussian those within the wave number where exp(-(2 pi n d)^2/2) is 1e-6. */
+/* The tables of symbols and scatter at all wave vectors of the zone, and one transform or, after
+ * it, the orbits: of a gaussian those within the wave number where exp(-(2 pi n d)^2/2) is 1e-6. */
 uint64_t theory_memory(const network_plan_t *plan) {
     zone_t zone = zone_create(&plan->net);
     double points = (double)zone.rows * zone.columns, transform = 0.0, kept = 1.0;
@@ -57,13 +57,14 @@ uint64_t theory_memory(const network_plan_t *plan) {
         double row = source->nx * 8.0 + (source->nx / 2 + 1) * 16.0;
         double reach = sqrt(2.0 * log(1e6)) / (2.0 * PI * plan->facts[i].range);
         transform = fmax(transform, row * source->ny + 8.0 * w->window_x * w->window_y);
-        kept = fmax(kept, plan->facts[i].gaussian && plan->dimensions == 2
-                              ? fmin(points, 0.25 * PI * reach * reach + 2.0 * reach)
-                              : points);
+        kept =
+            fmax(kept, plan->facts[i].gaussian && w->rule == RULE_BERNOULLI && plan->dimensions == 2
+                           ? fmin(points, 0.25 * PI * reach * reach + 2.0 * reach)
+                           : points);
     }
     double orbits = zone.square ? 0.5 * kept : kept;
-    return (uint64_t)(8.0 * points * (2.0 * plan->net.pathways + 1.0) + transform +
-                      2.0 * orbits * sizeof(orbit_t));
+    return (uint64_t)(8.0 * points * (2.0 * plan->net.pathways + 1.0) +
+                      fmax(transform, orbits * sizeof(orbit_t)));
 }
 
 /* One class at a time: inclusion probabilities of the window, on the source lattice [ny][nx], and
@@ -165,6 +166,11 @@ static int orbit_compare(const void *left, const void *right) {
     int64_t a2 = (int64_t)a->nx * a->nx + (int64_t)a->ny * a->ny;
     int64_t b2 = (int64_t)b->nx * b->nx + (int64_t)b->ny * b->ny;
     return a2 != b2 ? (a2 > b2) - (a2 < b2) : a->nx - b->nx;
+}
+
+const orbit_t *orbit_find(const mean_network_t *net, int nx, int ny) {
+    const orbit_t wanted = {.nx = nx, .ny = ny};
+    return bsearch(&wanted, net->orbit, net->orbits, sizeof *net->orbit, orbit_compare);
 }
 
 /* Number of signs: 1 at 0 and at the Nyquist wave number, which is its own negative. */

@@ -149,9 +149,10 @@ typedef struct {
     _Alignas(64) atomic_uint next[POPULATIONS_MAX]; /* of a thread's share: blocks taken */
 } share_t;
 
-static uint32_t step_share(backend_state_t *state, uint32_t population, share_t *share, int whose,
+static uint64_t step_share(backend_state_t *state, uint32_t population, share_t *share, int whose,
                            uint64_t step) {
-    uint32_t blocks = blocks_of(&state->net.population[population]), saturated = 0;
+    uint64_t saturated = 0;
+    uint32_t blocks = blocks_of(&state->net.population[population]);
     uint32_t first = share_first(blocks, whose, state->threads);
     uint32_t end = share_first(blocks, whose + 1, state->threads), taken;
     while ((taken = atomic_fetch_add(&share[whose].next[population], TAKEN_AT_ONCE)) < end - first)
