@@ -19,6 +19,10 @@
  * multiple of 8 bytes nothing; then every target's list, by band: one stream of memory, as the step
  * reads it. At 24 bits the low bytes of all codes of the units follow their high 16 bits.
  *
+ * Batch. With several trials, BATCH of them are summed together: a synapse's code is met with the
+ * rates of its source in all of them, which lie side by side. Trials of the rest, if they are too
+ * few to be worth a batch, have an image and digits each.
+ *
  * Block. The records of BLOCK_GROUPS consecutive groups of one pathway: what a thread builds, owns
  * and sums. */
 #ifndef BRISC_CPU_H
@@ -38,7 +42,9 @@ enum {
     OFFSETS_BYTES = 2 * PIECE,
     DIGITS = 3,
     DIGIT_BITS = 11,
-    BYTES = 4
+    BYTES = 4,
+    BATCH = 16,
+    BATCH_LEAST = 9
 };
 
 /* What the groups have in common whose first targets are of one class (network.h). */
@@ -73,8 +79,9 @@ struct backend_state {
     const simd_ops_t *simd;
     int threads;
     cpu_pathway_t pathway[PATHWAYS_MAX];
-    image_t image[POPULATIONS_MAX];         /* of trial 0; image_bytes further, the next one's */
-    unsigned char *digits[POPULATIONS_MAX]; /* [trials][digits_bytes]: planes, as the image */
+    image_t image[POPULATIONS_MAX];         /* [images_of] of image_bytes */
+    unsigned char *digits[POPULATIONS_MAX]; /* [images_of][digits_bytes]: planes, as the image */
+    int32_t *batch[POPULATIONS_MAX];        /* [batches_of][sites][BATCH] */
     float *h[POPULATIONS_MAX];              /* [trials][ny][nx] */
     int32_t *rate[POPULATIONS_MAX];         /* codes, [trials][ny][nx] */
     uint64_t saturated;
@@ -89,9 +96,12 @@ struct simd_ops {
     /* cell[k] = the columns below n that the draws connect; returns how many. */
     uint32_t (*connected)(const uint32_t *words, const uint32_t *threshold, uint32_t n,
                           uint32_t *cell);
-    /* sum[t] = sum over one block's synapses of code times rate code, in one trial. */
-    void (*block_sums)(const backend_state_t *state, uint32_t trial, uint32_t pathway,
+    /* sum[t] = sum over one block's synapses of code times rate code, in one image. */
+    void (*block_sums)(const backend_state_t *state, uint32_t image, uint32_t pathway,
                        uint32_t block, int64_t *sum);
+    /* The same in the trials of a batch. */
+    void (*batch_sums)(const backend_state_t *state, uint32_t batch, uint32_t pathway,
+                       uint32_t block, int64_t sum[BLOCK_TARGETS][BATCH]);
     /* The planes of digits of one image row = those of code[image->width]. */
     void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
                    unsigned char *digits);
@@ -122,8 +132,8 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count);
 status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, double *y);
 extern const dense_solver_t cpu_dense;
 extern const yardsticks_t cpu_yardsticks;
-/* The population's image in one trial = the codes rate[ny][nx]. */
-void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
+/* One of the population's images = the codes rate[ny][nx]. */
+void cpu_image_fill(backend_state_t *state, uint32_t image, uint32_t population,
                     const int32_t *rate);
 void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t population); /* from h */
 
@@ -134,6 +144,20 @@ static inline size_t image_bytes(const image_t *image) {
 static inline size_t digit_sites(const image_t *image) {
     return (image_sites(image) + UNIT_SITES + 31) / 32 * 32;
 }
+static inline uint32_t batches_of(const network_t *net) {
+    return (net->trials + BATCH - BATCH_LEAST) / BATCH;
+}
+/* Trials without a batch, which are the last ones; at least one image, for products. */
+static inline uint32_t singles_of(const network_t *net) {
+    uint32_t batched = batches_of(net) * BATCH;
+    return net->trials > batched ? net->trials - batched : 0;
+}
+static inline uint32_t images_of(const network_t *net) {
+    return singles_of(net) > 0 ? singles_of(net) : 1;
+}
+static inline size_t batch_bytes(const image_t *image) {
+    return image_sites(image) * BATCH * sizeof(int32_t);
+}
 static inline int32_t *image_codes(const image_t *image, uint32_t trial) {
     return image->code + trial * (image_bytes(image) / sizeof *image->code);
 }
@@ -141,6 +165,10 @@ static inline size_t state_at(const backend_state_t *state, uint32_t trial, uint
     return (size_t)trial * population_size(&state->net.population[population]);
 }
 
+static inline int32_t *batch_codes(const backend_state_t *state, uint32_t batch,
+                                   uint32_t population) {
+    return state->batch[population] + batch * image_sites(&state->image[population]) * BATCH;
+}
 static inline size_t digits_bytes(const image_t *image, uint32_t bits) {
     return digit_sites(image) * (bits == 8 ? BYTES : DIGITS * sizeof(int16_t));
 }

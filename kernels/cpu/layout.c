@@ -164,7 +164,7 @@ static int pathway_bytes(const network_t *net, const pathway_t *w, double *bytes
                               targets * (c.in_units * code + bands * sizeof(uint32_t) +
                                          lists * piece_bytes(net->weight_bits)));
         }
-    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 32.0);
+    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 96.0);
     return 1;
 }
 
@@ -177,8 +177,9 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
     for (uint32_t a = 0; a < net->populations; a++) {
         image_t image = image_of(net, a);
         *state_bytes +=
-            net->trials * (image_bytes(&image) + digits_bytes(&image, net->weight_bits) +
-                           8ull * population_size(&net->population[a]));
+            images_of(net) * (image_bytes(&image) + digits_bytes(&image, net->weight_bits)) +
+            batches_of(net) * batch_bytes(&image) +
+            net->trials * 8ull * population_size(&net->population[a]);
     }
     *connectivity_bytes = (uint64_t)bytes;
     return STATUS_OK;

@@ -98,6 +98,27 @@ static inline int64_t vector_total(vector_t sum) {
     return _mm512_reduce_add_epi64(sum);
 }
 
+typedef struct {
+    __m512i even, odd; /* 8 x int64: of trials 0, 2, ... and 1, 3, ... */
+} batch_sum_t;
+
+static inline batch_sum_t batch_zero(void) {
+    return (batch_sum_t){_mm512_setzero_si512(), _mm512_setzero_si512()};
+}
+static inline batch_sum_t batch_add(batch_sum_t sum, int32_t code, const int32_t *rate) {
+    __m512i r = _mm512_loadu_si512(rate), c = _mm512_set1_epi32(code);
+    sum.even = _mm512_add_epi64(sum.even, _mm512_mul_epi32(c, r));
+    sum.odd = _mm512_add_epi64(sum.odd, _mm512_mul_epi32(c, _mm512_srli_epi64(r, 32)));
+    return sum;
+}
+static inline void batch_store(batch_sum_t sum, int64_t *total) {
+    int64_t lane[2][BATCH / 2];
+    _mm512_storeu_si512(lane[0], sum.even);
+    _mm512_storeu_si512(lane[1], sum.odd);
+    for (uint32_t l = 0; l < BATCH; l++)
+        total[l] = lane[l % 2][l / 2];
+}
+
 #elif defined(__AVX2__)
 #include <immintrin.h>
 
@@ -215,6 +236,33 @@ static inline int64_t vector_total(vector_t sum) {
     return lane[0] + lane[1] + lane[2] + lane[3];
 }
 
+typedef struct {
+    __m256i even[2], odd[2]; /* 4 x int64 each: of trials 0, 2, ... and 1, 3, ... */
+} batch_sum_t;
+
+static inline batch_sum_t batch_zero(void) {
+    __m256i zero = _mm256_setzero_si256();
+    return (batch_sum_t){{zero, zero}, {zero, zero}};
+}
+static inline batch_sum_t batch_add(batch_sum_t sum, int32_t code, const int32_t *rate) {
+    __m256i c = _mm256_set1_epi32(code);
+    for (int h = 0; h < 2; h++) {
+        __m256i r = _mm256_loadu_si256((const void *)(rate + h * BATCH / 2));
+        sum.even[h] = _mm256_add_epi64(sum.even[h], _mm256_mul_epi32(c, r));
+        sum.odd[h] = _mm256_add_epi64(sum.odd[h], _mm256_mul_epi32(c, _mm256_srli_epi64(r, 32)));
+    }
+    return sum;
+}
+static inline void batch_store(batch_sum_t sum, int64_t *total) {
+    int64_t lane[2][BATCH / 2];
+    for (int h = 0; h < 2; h++) {
+        _mm256_storeu_si256((void *)(lane[0] + 4 * h), sum.even[h]);
+        _mm256_storeu_si256((void *)(lane[1] + 4 * h), sum.odd[h]);
+    }
+    for (uint32_t l = 0; l < BATCH; l++)
+        total[l] = lane[l % 2][l / 2];
+}
+
 #else
 
 enum { UNITS_AT_ONCE = 32, LANES = UNIT_SITES / 2 };
@@ -316,6 +364,22 @@ static inline int64_t vector_total(vector_t sum) {
     for (size_t l = 0; l < PIECE; l++)
         total += sum.lane[l];
     return total;
+}
+
+typedef struct {
+    int64_t lane[BATCH];
+} batch_sum_t;
+
+static inline batch_sum_t batch_zero(void) {
+    return (batch_sum_t){{0}};
+}
+static inline batch_sum_t batch_add(batch_sum_t sum, int32_t code, const int32_t *rate) {
+    for (size_t l = 0; l < BATCH; l++)
+        sum.lane[l] += (int64_t)code * rate[l];
+    return sum;
+}
+static inline void batch_store(batch_sum_t sum, int64_t *total) {
+    memcpy(total, sum.lane, sizeof sum.lane);
 }
 
 #endif
