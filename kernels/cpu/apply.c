@@ -22,23 +22,25 @@ static void put_limb(backend_state_t *state, const limbs_t *limbs, int limb, con
 static void add_block(const backend_state_t *state, const limbs_t *limbs, int limb,
                       uint32_t population, uint32_t block, double *y) {
     int64_t sum[BLOCK_TARGETS];
+    const population_t *to = &state->net.population[population];
+    uint32_t targets = block_first(to, block + 1) - block_first(to, block);
     for (uint32_t k = 0; k < state->net.pathways; k++) {
         const pathway_t *w = &state->net.pathway[k];
         if (w->target != population)
             continue;
         state->simd->block_sums(state, 0, k, block, sum);
-        for (uint32_t t = 0; t < block_targets(state, k, block); t++)
+        for (uint32_t t = 0; t < targets; t++)
             y[t] += limb_value(limbs, w->source, limb, sum[t], w->scale);
     }
 }
 
 static void add_limb(const backend_state_t *state, const limbs_t *limbs, int limb, double *y) {
     for (uint32_t a = 0; a < state->net.populations; a++) {
-        uint32_t n = population_size(&state->net.population[a]);
+        const population_t *to = &state->net.population[a];
 #pragma omp parallel for num_threads(state->threads) schedule(dynamic, 4)
-        for (uint32_t b = 0; b < (n + BLOCK_TARGETS - 1) / BLOCK_TARGETS; b++)
-            add_block(state, limbs, limb, a, b, y + (size_t)b * BLOCK_TARGETS);
-        y += n;
+        for (uint32_t b = 0; b < blocks_of(to); b++)
+            add_block(state, limbs, limb, a, b, y + block_first(to, b));
+        y += population_size(to);
     }
 }
 

@@ -17,12 +17,13 @@ typedef struct {
 
 typedef struct {
     uint32_t *word, *cell, *key, *sorted;
-    input_t *input;
-    int32_t *core; /* [BLOCK_TARGETS][slots] */
-    uint32_t *tail_offset;
-    int32_t *tail_code;
-    uint32_t *tail_start; /* [BLOCK_TARGETS * bands + 1], in units */
-    size_t tail_capacity;
+    input_t *input[GROUP_TARGETS]; /* of a group's targets, and how many */
+    uint32_t count[GROUP_TARGETS];
+    uint32_t *unit_count;  /* [units][GROUP_TARGETS]: codes */
+    unsigned char *record; /* the block's so far */
+    size_t used, capacity;
+    uint32_t start[BLOCK_GROUPS + 1];
+    uint32_t *pieces; /* [BLOCK_TARGETS][bands] */
 } scratch_t;
 
 static void scratch_destroy(scratch_t *s) {
@@ -30,42 +31,45 @@ static void scratch_destroy(scratch_t *s) {
     free(s->cell);
     free(s->key);
     free(s->sorted);
-    free(s->input);
-    free(s->core);
-    free(s->tail_offset);
-    free(s->tail_code);
-    free(s->tail_start);
+    for (int t = 0; t < GROUP_TARGETS; t++)
+        free(s->input[t]);
+    free(s->unit_count);
+    free(s->record);
+    free(s->pieces);
 }
 
 static int scratch_create(const pathway_t *w, const cpu_pathway_t *p, scratch_t *s) {
-    size_t cells = (size_t)w->window_x * w->window_y;
-    int keys = w->rule == RULE_FIXED_INDEGREE;
+    size_t cells = (size_t)w->window_x * w->window_y, units = 0;
+    int keys = w->rule == RULE_FIXED_INDEGREE, done = 1;
     memset(s, 0, sizeof *s);
+    for (uint32_t k = 0; k < w->classes_x * w->classes_y; k++)
+        units = p->class_of[k].units > units ? p->class_of[k].units : units;
     s->word = malloc((w->window_x + 16) * sizeof *s->word);
     s->cell = malloc((w->window_x + 1) * sizeof *s->cell);
-    s->input = malloc(cells * sizeof *s->input);
-    s->core = malloc(((size_t)BLOCK_TARGETS * p->slots + 1) * sizeof *s->core);
-    s->tail_start = malloc(((size_t)BLOCK_TARGETS * p->bands + 1) * sizeof *s->tail_start);
+    s->unit_count = malloc((units + 1) * GROUP_TARGETS * sizeof *s->unit_count);
+    s->pieces = malloc((size_t)BLOCK_TARGETS * p->bands * sizeof *s->pieces);
     s->key = keys ? malloc(cells * sizeof *s->key) : NULL;
     s->sorted = keys ? malloc(cells * sizeof *s->sorted) : NULL;
-    return s->word && s->cell && s->input && s->core && s->tail_start &&
+    for (int t = 0; t < GROUP_TARGETS; t++)
+        done = (s->input[t] = malloc(cells * sizeof *s->input[t])) && done;
+    return done && s->word && s->cell && s->unit_count && s->pieces &&
            (!keys || (s->key && s->sorted));
 }
 
-static int tail_reserve(scratch_t *s, size_t needed) {
-    if (needed <= s->tail_capacity)
-        return 1;
-    size_t capacity = needed + needed / 2 + 1024;
-    uint32_t *offset = realloc(s->tail_offset, capacity * sizeof *offset);
-    if (offset)
-        s->tail_offset = offset;
-    int32_t *code = realloc(s->tail_code, capacity * sizeof *code);
-    if (code)
-        s->tail_code = code;
-    if (!offset || !code)
-        return 0;
-    s->tail_capacity = capacity;
-    return 1;
+/* Room for `bytes` more, zeroed, at the record's end; NULL: no memory. */
+static unsigned char *record_extend(scratch_t *s, size_t bytes) {
+    if (!s->record || s->used + bytes > s->capacity) {
+        size_t capacity = (s->used + bytes) * 3 / 2 + 4096;
+        unsigned char *record = realloc(s->record, capacity);
+        if (!record)
+            return NULL;
+        s->record = record;
+        s->capacity = capacity;
+    }
+    unsigned char *place = s->record + s->used;
+    memset(place, 0, bytes);
+    s->used += bytes;
+    return place;
 }
 
 /* Words of the sources of one window row, columns first..last-1: word[column - first]. The row
@@ -122,7 +126,7 @@ static uint32_t select_key(uint32_t *key, size_t n, size_t k) {
 
 /* All inputs of one target, in the window's row-major order; returns how many. */
 static uint32_t draw_inputs(const backend_state_t *state, const pathway_t *w,
-                            const window_class_t *c, uint32_t target, scratch_t *s) {
+                            const group_class_t *c, uint32_t target, scratch_t *s, input_t *input) {
     const network_t *net = &state->net;
     const population_t *from = &net->population[w->source];
     uint32_t target_nx = net->population[w->target].nx;
@@ -152,7 +156,7 @@ static uint32_t draw_inputs(const backend_state_t *state, const pathway_t *w,
         for (uint32_t k = 0; k < found; k++) {
             uint32_t x = first + s->cell[k], column = start_x + x;
             column -= column >= from->nx ? from->nx : 0;
-            s->input[count++] = (input_t){row, x, row_source + column, 0};
+            input[count++] = (input_t){row, x, row_source + column, 0};
         }
     }
     if (!fixed)
@@ -171,7 +175,7 @@ static uint32_t draw_inputs(const backend_state_t *state, const pathway_t *w,
                 ties -= key == cut;
                 uint32_t column = (start_x + x) % from->nx;
                 uint32_t source = wrapped(base_y + (int32_t)row, from->ny) * from->nx + column;
-                s->input[count++] = (input_t){row, x, source, 0};
+                input[count++] = (input_t){row, x, source, 0};
             }
         }
     return count;
@@ -193,79 +197,135 @@ static void draw_codes(const backend_state_t *state, const pathway_t *w, uint32_
                 recentred_code(input[k].code, k, sum, recentred_sum(w), count, code_max);
 }
 
-/* Packs the scratch of one block into its one allocation. */
-static int pack(const cpu_pathway_t *p, block_t *b, const scratch_t *s, uint32_t bits,
-                uint32_t targets) {
-    size_t unit = unit_bytes(bits), units = s->tail_start[(size_t)targets * p->bands];
-    size_t starts = ((size_t)targets * p->bands + 1) * sizeof *b->tail_start;
-    size_t records =
-        (size_t)targets * p->slots / RUN_UNIT * unit + units * (OFFSETS_BYTES + unit) + 7;
-    records = records / 8 * 8;
-    b->bytes = records + starts + 64;
-    b->record = allocate(b->bytes);
-    if (!b->record)
-        return 0;
-    b->tail_start = (uint32_t *)(b->record + records);
-    memcpy(b->tail_start, s->tail_start, starts);
-    for (uint32_t t = 0; t < targets; t++) {
-        unsigned char *to = record_of(p, b, bits, t);
-        const int32_t *core = s->core + (size_t)t * p->slots;
-        for (uint32_t k = 0; k < p->slots; k++)
-            unit_put(to + k / RUN_UNIT * unit, bits, k % RUN_UNIT, core[k]);
-        to = record_tail(p, to, bits);
-        size_t first = s->tail_start[(size_t)t * p->bands] * (size_t)RUN_UNIT;
-        size_t last = s->tail_start[(size_t)(t + 1) * p->bands] * (size_t)RUN_UNIT;
-        for (size_t k = first; k < last; k += RUN_UNIT, to += OFFSETS_BYTES + unit)
-            for (uint32_t i = 0; i < RUN_UNIT; i++) {
-                ((uint16_t *)to)[i] = (uint16_t)(s->tail_offset[k + i] % BAND_SITES);
-                unit_put(to + OFFSETS_BYTES, bits, i, s->tail_code[k + i]);
+/* The unit that holds the input of a target whose window begins `shift` columns after the group's;
+ * UINT32_MAX: it is listed. */
+static uint32_t unit_of(const group_class_t *c, uint32_t stride, uint32_t shift,
+                        const input_t *input) {
+    uint32_t site = input->row * stride + shift + input->column;
+    for (uint32_t k = c->row_unit[input->row]; k < c->row_unit[input->row + 1]; k++)
+        if (site >= c->site[k] && site < c->site[k] + UNIT_SITES)
+            return k;
+    return UINT32_MAX;
+}
+
+/* Masks and codes of one group. The inputs that it does not hold move to the front of each
+ * target's, which are then the listed ones. */
+static int put_units(const group_class_t *c, const uint32_t *shift, uint32_t stride, uint32_t bits,
+                     scratch_t *s) {
+    uint32_t all = c->units * GROUP_TARGETS, codes = 0, listed[GROUP_TARGETS] = {0};
+    memset(s->unit_count, 0, all * sizeof *s->unit_count);
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+        for (uint32_t k = 0; k < s->count[t]; k++) {
+            uint32_t unit = unit_of(c, stride, shift[t], &s->input[t][k]);
+            if (unit != UINT32_MAX) {
+                s->unit_count[unit * GROUP_TARGETS + t]++;
+                codes++;
             }
+        }
+    unsigned char *mask = record_extend(s, units_bytes(c, bits, codes));
+    if (!mask)
+        return 0;
+    unsigned char *plane = mask + masks_bytes(c), *low = plane + codes * code_size(bits);
+    for (uint32_t k = 0, place = 0; k < all; k++) { /* counts become places */
+        uint32_t count = s->unit_count[k];
+        s->unit_count[k] = place;
+        place += count;
+    }
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
+        input_t *input = s->input[t];
+        for (uint32_t k = 0; k < s->count[t]; k++) {
+            uint32_t unit = unit_of(c, stride, shift[t], &input[k]);
+            if (unit == UINT32_MAX) {
+                input[listed[t]++] = input[k];
+                continue;
+            }
+            uint32_t slot = unit * GROUP_TARGETS + t, word;
+            uint32_t bit = input[k].row * stride + shift[t] + input[k].column - c->site[unit];
+            memcpy(&word, mask + 4 * (size_t)slot, sizeof word);
+            word |= 1u << bit;
+            memcpy(mask + 4 * (size_t)slot, &word, sizeof word);
+            store_code(plane, low, bits, s->unit_count[slot]++, input[k].code);
+        }
+        s->count[t] = listed[t];
     }
     return 1;
 }
 
-/* Ends a band at whole units. */
-static uint32_t fill_up(scratch_t *s, uint32_t tail) {
-    for (; tail % RUN_UNIT; tail++)
-        s->tail_offset[tail] = (uint32_t)(s->tail_code[tail] = 0);
-    return tail;
+/* One target's list; pieces[bands]. */
+static int put_list(const input_t *input, uint32_t count, uint32_t stride, uint32_t bands,
+                    uint32_t bits, uint32_t *pieces, scratch_t *s) {
+    for (uint32_t band = 0, k = 0; band < bands; band++) {
+        uint32_t first = k;
+        while (k < count && (input[k].row * stride + input[k].column) / BAND_SITES == band)
+            k++;
+        pieces[band] = (k - first + PIECE - 1) / PIECE;
+        unsigned char *piece = record_extend(s, pieces[band] * piece_bytes(bits));
+        if (!piece)
+            return 0;
+        for (uint32_t i = 0; i < k - first; i++) {
+            unsigned char *to = piece + i / PIECE * piece_bytes(bits), *plane = to + OFFSETS_BYTES;
+            uint32_t offset = input[first + i].row * stride + input[first + i].column;
+            ((uint16_t *)to)[i % PIECE] = (uint16_t)(offset % BAND_SITES);
+            store_code(plane, plane + PIECE * code_size(bits), bits, i % PIECE,
+                       input[first + i].code);
+        }
+    }
+    return 1;
+}
+
+static int build_group(const backend_state_t *state, uint32_t pathway, uint32_t first,
+                       uint32_t *pieces, scratch_t *s, uint64_t *synapses, uint64_t *hash) {
+    const pathway_t *w = &state->net.pathway[pathway];
+    const cpu_pathway_t *p = &state->pathway[pathway];
+    const population_t *to = &state->net.population[w->target];
+    uint32_t stride = state->image[w->source].stride, bits = state->net.weight_bits;
+    uint32_t ix = first % to->nx, iy = first / to->nx, members = group_targets(to, first);
+    const group_class_t *c = &p->class_of[class_index(w, ix, iy)];
+    uint32_t shift[GROUP_TARGETS] = {0};
+    memset(s->count, 0, sizeof s->count);
+    for (uint32_t t = 0; t < members; t++) {
+        shift[t] = pathway_base_x(w, ix + t) - pathway_base_x(w, ix);
+        s->count[t] = draw_inputs(state, w, c, first + t, s, s->input[t]);
+        draw_codes(state, w, first + t, s->count[t], s->input[t]);
+        for (uint32_t k = 0; k < s->count[t]; k++)
+            *hash += hash_synapse(w->target, w->source, first + t, s->input[t][k].source,
+                                  s->input[t][k].code);
+        *synapses += s->count[t];
+    }
+    int done = put_units(c, shift, stride, bits, s);
+    for (uint32_t t = 0; t < members && done; t++)
+        done = put_list(s->input[t], s->count[t], stride, p->bands, bits, pieces + t * p->bands, s);
+    return done && record_extend(s, -s->used % 8) != NULL;
 }
 
 static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t block, scratch_t *s,
                        uint64_t *synapses, uint64_t *hash) {
-    const pathway_t *w = &state->net.pathway[pathway];
     const cpu_pathway_t *p = &state->pathway[pathway];
-    uint32_t targets = block_targets(state, pathway, block), bits = state->net.weight_bits;
-    uint32_t nx = state->net.population[w->target].nx, stride = state->image[w->source].stride;
-    memset(s->core, 0, (size_t)targets * p->slots * sizeof *s->core);
-    s->tail_start[0] = 0;
-    uint32_t tail = 0;
-    for (uint32_t t = 0; t < targets; t++) {
-        uint32_t target = block * BLOCK_TARGETS + t;
-        const window_class_t *c = &p->class_of[class_index(w, target % nx, target / nx)];
-        uint32_t count = draw_inputs(state, w, c, target, s), band = 0;
-        draw_codes(state, w, target, count, s->input);
-        if (!tail_reserve(s, (size_t)tail + count + RUN_UNIT * (size_t)p->bands))
+    const population_t *to = &state->net.population[state->net.pathway[pathway].target];
+    uint32_t first = block_first(to, block), end = block_first(to, block + 1), groups = 0;
+    s->used = 0;
+    for (uint32_t target = first; target < end; target += group_targets(to, target)) {
+        s->start[groups++] = (uint32_t)s->used;
+        if (!build_group(state, pathway, target, s->pieces + (size_t)(target - first) * p->bands, s,
+                         synapses, hash) ||
+            s->used > UINT32_MAX)
             return 0;
-        for (uint32_t k = 0; k < count; k++) {
-            input_t in = s->input[k];
-            *hash += hash_synapse(w->target, w->source, target, in.source, in.code);
-            if (in.column >= c->core_first[in.row] && in.column < c->core_last[in.row]) {
-                uint32_t slot = c->core_slot[in.row] + in.column - c->core_first[in.row];
-                s->core[(size_t)t * p->slots + slot] = in.code;
-                continue;
-            }
-            uint32_t offset = in.row * stride + in.column;
-            while (band < offset / BAND_SITES)
-                s->tail_start[(size_t)t * p->bands + ++band] = (tail = fill_up(s, tail)) / RUN_UNIT;
-            s->tail_offset[tail] = offset;
-            s->tail_code[tail++] = in.code;
-        }
-        while (band < p->bands)
-            s->tail_start[(size_t)t * p->bands + ++band] = (tail = fill_up(s, tail)) / RUN_UNIT;
-        *synapses += count;
     }
-    return pack(p, &p->block[block], s, bits, targets);
+    s->start[groups] = (uint32_t)s->used;
+    block_t *b = &p->block[block];
+    size_t starts = (groups + 1) * sizeof *b->start;
+    size_t pieces = (size_t)(end - first) * p->bands * sizeof *b->pieces;
+    b->bytes = s->used + starts + pieces + 64; /* which a unit's read of its codes may reach into */
+    b->record = allocate(b->bytes);
+    if (!b->record)
+        return 0;
+    b->start = (uint32_t *)(b->record + s->used);
+    b->pieces = b->start + groups + 1;
+    if (s->used > 0)
+        memcpy(b->record, s->record, s->used);
+    memcpy(b->start, s->start, starts);
+    memcpy(b->pieces, s->pieces, pieces);
+    return 1;
 }
 
 /* Divisions that the step need not repeat. */
@@ -294,22 +354,20 @@ static int starts_create(backend_state_t *state, uint32_t pathway) {
 static int pathway_create(backend_state_t *state, uint32_t pathway) {
     const pathway_t *w = &state->net.pathway[pathway];
     cpu_pathway_t *p = &state->pathway[pathway];
+    const population_t *to = &state->net.population[w->target];
     uint32_t stride = state->image[w->source].stride;
-    uint32_t classes = w->classes_x * w->classes_y;
     p->bands = window_bands(w, &state->image[w->source]);
-    p->blocks =
-        (population_size(&state->net.population[w->target]) + BLOCK_TARGETS - 1) / BLOCK_TARGETS;
+    p->blocks = blocks_of(to);
     p->block = calloc(p->blocks, sizeof *p->block);
-    p->class_of = calloc(classes, sizeof *p->class_of);
-    if (!p->block || !p->class_of)
+    p->class_of = calloc((size_t)w->classes_x * w->classes_y, sizeof *p->class_of);
+    if (!p->block || !p->class_of || !starts_create(state, pathway))
         return 0;
-    if (!starts_create(state, pathway))
-        return 0;
-    for (uint32_t k = 0; k < classes; k++) {
-        if (!window_class_create(w, k, stride, &p->class_of[k]))
-            return 0;
-        p->slots = p->class_of[k].slots > p->slots ? p->class_of[k].slots : p->slots;
-    }
+    for (uint32_t iy = 0; iy < w->classes_y; iy++)
+        for (uint32_t ix = 0; ix < to->nx; ix += GROUP_TARGETS) {
+            group_class_t *c = &p->class_of[class_index(w, ix, iy)];
+            if (!c->row_unit && !group_class_create(&state->net, w, ix, iy, stride, c))
+                return 0;
+        }
     return 1;
 }
 
@@ -367,7 +425,7 @@ void cpu_build_destroy(backend_state_t *state) {
         for (uint32_t b = 0; p->block && b < p->blocks; b++)
             free(p->block[b].record);
         for (uint32_t c = 0; p->class_of && c < w->classes_x * w->classes_y; c++) {
-            window_class_destroy(&p->class_of[c]);
+            group_class_destroy(&p->class_of[c]);
         }
         free(p->block);
         free(p->class_of);

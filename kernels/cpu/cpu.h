@@ -1,16 +1,24 @@
 /* The cpu backend's storage (beyond storage.h), shared by its build, step and edges.
  *
- * Core and tail. Where a pathway's probability is high (CORE_PROBABILITY), a window row's sites are
- * stored densely: a run of weight codes, 0 for no synapse, met with as many contiguous rates. The
- * other synapses follow as a list: a 16-bit offset into the window's part of the image, and a
- * code. The sum is an exact integer, so the split changes no bit.
+ * Group. GROUP_TARGETS consecutive targets of a lattice row (fewer at its end), whose windows
+ * nearly coincide: they share the reads of rates.
  *
- * Unit. RUN_UNIT codes, as one vector takes them: their planes (storage.h) one after the other. In
- * the tail a unit follows its offsets.
+ * Units and list. Where a group's windows are dense, a window row is covered by units: UNIT_SITES
+ * consecutive image sites, with a mask for every target of the group that says which of them are
+ * its sources, and the codes of those in the order of the sites. The other synapses are a list: a
+ * 16-bit offset into the window's part of the image, and a code, in pieces of PIECE, filled up with
+ * offsets 0 and codes 0. The sum is an exact integer, so the split changes no bit.
  *
- * Record. One target's core units, then its tail's: one stream of memory, as the step reads it.
+ * Digits. The units' rates are read as three digits, rate = d0 + d1 2^11 + d2 2^22 with |d0|, |d1|
+ * <= 2^10 and |d2| <= 2^9, so that products with 16 bits of a code add up exactly in 32 bits over
+ * 64 of them.
  *
- * Block. 64 consecutive targets' records of one pathway: what a thread builds, owns and sums. */
+ * Record. One group's masks, [units][GROUP_TARGETS]; codes, by unit, then target; up to the next
+ * multiple of 8 bytes nothing; then every target's list, by band: one stream of memory, as the step
+ * reads it. At 24 bits the low bytes of all codes of the units follow their high 16 bits.
+ *
+ * Block. The records of BLOCK_GROUPS consecutive groups of one pathway: what a thread builds, owns
+ * and sums. */
 #ifndef BRISC_CPU_H
 #define BRISC_CPU_H
 
@@ -18,37 +26,38 @@
 #include "kernels/draw.h"
 #include "kernels/storage.h"
 
-enum { BLOCK_TARGETS = 64, RUN_UNIT = 8, OFFSETS_BYTES = 2 * RUN_UNIT };
-/* A run holds the columns of at least this probability, and at least this share of synapses. A
- * dense slot costs one weight, a listed synapse a weight and an index: at 16 bits they cost the
- * same memory at 0.5; summing a dense run is cheaper, so the best is lower. */
-#define CORE_PROBABILITY 0.4
+enum {
+    GROUP_TARGETS = 4,
+    BLOCK_GROUPS = 16,
+    BLOCK_TARGETS = GROUP_TARGETS * BLOCK_GROUPS,
+    UNIT_SITES = 32,
+    PIECE = 8,
+    OFFSETS_BYTES = 2 * PIECE,
+    DIGITS = 3,
+    DIGIT_BITS = 11
+};
 
-/* One class of targets (network.h) of a pathway. */
+/* What the groups have in common whose first targets are of one class (network.h). */
 typedef struct {
-    /* [slots / RUN_UNIT]: image sites from the window's first one to each RUN_UNIT slots' rates;
-     * one flat list, as a loop over runs of several lengths is mispredicted at every end. */
-    uint32_t *unit;
-    uint32_t slots;
-    uint32_t *row_first, *row_last; /* [window_y]: columns whose threshold is not 0 */
-    uint32_t *core_first, *core_last,
-        *core_slot; /* [window_y]: columns in the core; first's slot */
-} window_class_t;
+    uint32_t units;
+    uint32_t *site; /* [units]: image sites from the first target's window to the unit, ascending */
+    uint32_t *row_unit;             /* [window_y + 1]: the first unit of a window row */
+    uint32_t *row_first, *row_last; /* [window_y]: columns outside have threshold 0 */
+    double in_units, listed;        /* expected synapses of one target */
+} group_class_t;
 
 typedef struct {
-    unsigned char *record; /* [targets] one after another: [slots / RUN_UNIT] units, then the tail:
-                            * by band, then ascending, each band filled up with offsets 0 and codes
-                            * 0 to whole units */
-    uint32_t *tail_start;  /* [targets * bands + 1], in tail units */
+    unsigned char *record; /* of the groups, one after another */
+    uint32_t *start;       /* [groups + 1]: of a group's record, in bytes */
+    uint32_t *pieces;      /* [targets][bands] */
     size_t bytes;          /* of the one allocation, which begins at `record` */
 } block_t;
 
 typedef struct {
-    window_class_t *class_of; /* [classes_y][classes_x] */
+    group_class_t *class_of; /* [classes_y][classes_x], by the class of a group's first target */
     /* Of every target column and row: where its windows begin, in image sites, and its class. */
     uint32_t *column_start, *row_start, *column_class, *row_class;
-    uint32_t slots; /* most slots of a class */
-    uint32_t bands; /* of BAND_SITES image sites each, for tail offsets */
+    uint32_t bands; /* of BAND_SITES image sites each, for the list's offsets */
     uint32_t blocks;
     block_t *block;
 } cpu_pathway_t;
@@ -60,9 +69,10 @@ struct backend_state {
     const simd_ops_t *simd;
     int threads;
     cpu_pathway_t pathway[PATHWAYS_MAX];
-    image_t image[POPULATIONS_MAX]; /* of trial 0; image_bytes further, the next one's */
-    float *h[POPULATIONS_MAX];      /* [trials][ny][nx] */
-    int32_t *rate[POPULATIONS_MAX]; /* codes, [trials][ny][nx] */
+    image_t image[POPULATIONS_MAX];   /* of trial 0; image_bytes further, the next one's */
+    int16_t *digits[POPULATIONS_MAX]; /* [trials][DIGITS][digit_sites], as the image */
+    float *h[POPULATIONS_MAX];        /* [trials][ny][nx] */
+    int32_t *rate[POPULATIONS_MAX];   /* codes, [trials][ny][nx] */
     uint64_t saturated;
 };
 
@@ -84,13 +94,18 @@ struct simd_ops {
                         const float *synaptic, const uint32_t *words, float *h, int32_t *rate);
 };
 
+/* expand_table[mask]: which of 16 bytes (8 codes of 16 bits, packed) go to the 8 sites of a mask.
+ */
+extern uint8_t expand_table[256][16];
 extern const simd_ops_t simd_portable, simd_avx2, simd_avx512;
 status_t simd_choose(int simd, const simd_ops_t **ops);
 
 status_t cpu_build(backend_state_t *state, connectivity_t *connectivity);
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes);
-int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, window_class_t *c);
-void window_class_destroy(window_class_t *c);
+/* Of the groups whose first target is (ix, iy); 0: no memory. */
+int group_class_create(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
+                       uint32_t stride, group_class_t *c);
+void group_class_destroy(group_class_t *c);
 void cpu_build_destroy(backend_state_t *state);
 status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
                    uint64_t *indptr, uint32_t *sources, int32_t *codes);
@@ -105,9 +120,12 @@ void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
                     const int32_t *rate);
 void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t population); /* from h */
 
-/* A run may reach past the last row by less than RUN_UNIT sites, and be read beyond that. */
+/* Lists' pieces and units may be read, times code 0, beyond the last site. */
 static inline size_t image_bytes(const image_t *image) {
-    return (image_sites(image) + 2 * RUN_UNIT + 15) / 16 * 16 * sizeof *image->code;
+    return (image_sites(image) + 15) / 16 * 16 * sizeof *image->code;
+}
+static inline size_t digit_sites(const image_t *image) {
+    return (image_sites(image) + UNIT_SITES + 31) / 32 * 32;
 }
 static inline int32_t *image_codes(const image_t *image, uint32_t trial) {
     return image->code + trial * (image_bytes(image) / sizeof *image->code);
@@ -116,31 +134,44 @@ static inline size_t state_at(const backend_state_t *state, uint32_t trial, uint
     return (size_t)trial * population_size(&state->net.population[population]);
 }
 
-static inline uint32_t block_targets(const backend_state_t *state, uint32_t pathway,
-                                     uint32_t block) {
-    uint32_t n = population_size(&state->net.population[state->net.pathway[pathway].target]);
-    return n - block * BLOCK_TARGETS < BLOCK_TARGETS ? n - block * BLOCK_TARGETS : BLOCK_TARGETS;
+static inline int16_t *image_digits(const backend_state_t *state, uint32_t trial,
+                                    uint32_t population) {
+    return state->digits[population] + trial * DIGITS * digit_sites(&state->image[population]);
 }
 
-static inline size_t unit_bytes(uint32_t bits) {
-    return RUN_UNIT * bits / 8;
+static inline uint32_t groups_of_row(const population_t *p) {
+    return (p->nx + GROUP_TARGETS - 1) / GROUP_TARGETS;
 }
-static inline int32_t unit_code(const unsigned char *unit, uint32_t bits, uint32_t k) {
-    return stored_code(unit, unit + RUN_UNIT * code_size(bits), bits, k);
+static inline uint32_t blocks_of(const population_t *p) {
+    return (uint32_t)(((uint64_t)groups_of_row(p) * p->ny + BLOCK_GROUPS - 1) / BLOCK_GROUPS);
 }
-static inline void unit_put(unsigned char *unit, uint32_t bits, uint32_t k, int32_t code) {
-    store_code(unit, unit + RUN_UNIT * code_size(bits), bits, k, code);
+/* The first target of a group (in no group: the end), and how many it has. */
+static inline uint32_t group_first(const population_t *p, uint64_t group) {
+    uint64_t row = groups_of_row(p);
+    return group < row * p->ny ? (uint32_t)(group / row * p->nx + group % row * GROUP_TARGETS)
+                               : population_size(p);
 }
-/* The first core unit of target t of a block (its end, for t = targets); the tail's first unit's
- * offsets. */
-static inline unsigned char *record_of(const cpu_pathway_t *p, const block_t *b, uint32_t bits,
-                                       uint32_t t) {
-    return b->record + (size_t)t * (p->slots / RUN_UNIT) * unit_bytes(bits) +
-           (size_t)b->tail_start[(size_t)t * p->bands] * (OFFSETS_BYTES + unit_bytes(bits));
+static inline uint32_t group_targets(const population_t *p, uint32_t first) {
+    uint32_t left = p->nx - first % p->nx;
+    return left < GROUP_TARGETS ? left : GROUP_TARGETS;
 }
-static inline unsigned char *record_tail(const cpu_pathway_t *p, unsigned char *record,
-                                         uint32_t bits) {
-    return record + p->slots / RUN_UNIT * unit_bytes(bits);
+static inline uint32_t block_first(const population_t *p, uint32_t block) {
+    return group_first(p, (uint64_t)block * BLOCK_GROUPS);
+}
+
+static inline size_t piece_bytes(uint32_t bits) {
+    return OFFSETS_BYTES + PIECE * bits / 8;
+}
+static inline int32_t piece_code(const unsigned char *piece, uint32_t bits, uint32_t k) {
+    const unsigned char *plane = piece + OFFSETS_BYTES;
+    return stored_code(plane, plane + PIECE * code_size(bits), bits, k);
+}
+static inline size_t masks_bytes(const group_class_t *c) {
+    return c->units * GROUP_TARGETS * sizeof(uint32_t);
+}
+/* Of masks and `codes` codes: where the lists begin. */
+static inline size_t units_bytes(const group_class_t *c, uint32_t bits, size_t codes) {
+    return (masks_bytes(c) + codes * bits / 8 + 7) / 8 * 8;
 }
 
 static inline uint32_t class_index(const pathway_t *w, uint32_t ix, uint32_t iy) {

@@ -1,107 +1,169 @@
-/* Where things lie: images, window classes, and from them the memory that a network takes. */
+/* Where things lie: units of groups, and the memory that a network takes. */
 #include "kernels/cpu/cpu.h"
 
 #include <stdlib.h>
 
-/* Where the class's thresholds are not 0, and which of its cells form the core. */
-int window_class_create(const pathway_t *w, uint32_t index, uint32_t stride, window_class_t *c) {
-    const uint32_t *threshold = w->threshold + (size_t)index * w->window_x * w->window_y;
-    const uint32_t dense = (uint32_t)(CORE_PROBABILITY * 4294967296.0);
-    uint32_t rows = w->window_y;
-    uint32_t units = 0, most = rows * (w->window_x / RUN_UNIT + 1) + 4;
-    c->unit = malloc(most * sizeof *c->unit);
-    c->row_first = malloc(5 * (size_t)rows * sizeof *c->row_first);
-    if (!c->unit || !c->row_first)
-        return 0;
-    c->row_last = c->row_first + rows;
-    c->core_first = c->row_last + rows;
-    c->core_last = c->core_first + rows;
-    c->core_slot = c->core_last + rows;
-    for (uint32_t row = 0; row < rows; row++) {
-        const uint32_t *t = threshold + (size_t)row * w->window_x;
-        uint32_t first = w->window_x, last = 0, core = w->window_x, end = 0;
-        for (uint32_t x = 0; x < w->window_x; x++) {
-            if (t[x] > 0) {
-                first = first < x ? first : x;
-                last = x + 1;
-            }
-            if (t[x] >= dense) {
-                core = core < x ? core : x;
-                end = x + 1;
-            }
+/* A unit is taken where it is expected to hold more synapses of a target than this. Fastest: it
+ * takes as long as so many listed ones (NOTES.md). Smallest: its mask takes as much memory as so
+ * many offsets. */
+static const double SYNAPSES_FASTEST = 6.0, SYNAPSES_SMALLEST = 2.0;
+
+/* The best cover of a row of `width` sites by units: column[] of each, ascending; returns how many.
+ * sum[x]: expected synapses of the sites before x. Dynamic programming: best[x] is the most that
+ * units before x save. Scratch: best, from, [width + 1]. */
+static uint32_t cover(uint32_t width, const double *sum, double cost, double *best, uint32_t *from,
+                      uint32_t *column) {
+    for (uint32_t x = 0; x <= width; x++)
+        best[x] = -1.0;
+    best[0] = 0.0;
+    for (uint32_t x = 0; x < width; x++) {
+        uint32_t end = x + UNIT_SITES < width ? x + UNIT_SITES : width;
+        double with = best[x] + sum[end] - sum[x] - cost;
+        if (best[x + 1] < best[x]) {
+            best[x + 1] = best[x];
+            from[x + 1] = x + 1; /* no unit ends here */
         }
-        c->row_first[row] = first;
-        c->row_last[row] = last;
-        c->core_first[row] = c->core_last[row] = 0;
-        c->core_slot[row] = c->slots;
-        if (core >= end)
-            continue;
-        uint32_t length = (end - core + RUN_UNIT - 1) / RUN_UNIT * RUN_UNIT;
-        uint32_t early = (length - (end - core)) / 2; /* fill the run up on both sides */
-        core -= early < core ? early : core;
-        double filled = 0.0; /* the run's expected synapses */
-        for (uint32_t x = core; x < core + length && x < w->window_x; x++)
-            filled += (double)t[x] * 0x1p-32;
-        if (filled < CORE_PROBABILITY * length)
-            continue;
-        c->core_first[row] = core;
-        c->core_last[row] = core + length < w->window_x ? core + length : w->window_x;
-        for (uint32_t x = 0; x < length; x += RUN_UNIT)
-            c->unit[units++] = row * stride + core + x;
-        c->slots += length;
+        if (best[end] < with) {
+            best[end] = with;
+            from[end] = x;
+        }
     }
-    for (; units % 4; c->slots += RUN_UNIT)
-        c->unit[units++] = 0;
+    uint32_t units = 0, end = width;
+    while (end > 0) {
+        if (from[end] == end) {
+            end--;
+            continue;
+        }
+        end = from[end];
+        column[units++] = end;
+    }
+    for (uint32_t k = 0; k < units / 2; k++) {
+        uint32_t other = column[units - 1 - k];
+        column[units - 1 - k] = column[k];
+        column[k] = other;
+    }
+    return units;
+}
+
+/* Expected synapses of the group's targets, [window_y][width], added up; and the columns that any
+ * of them reaches. */
+static void expect(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
+                   uint32_t width, double *pi, double *expected, group_class_t *c) {
+    uint32_t members = group_targets(&net->population[w->target], ix);
+    for (uint32_t row = 0; row < w->window_y; row++) {
+        c->row_first[row] = w->window_x;
+        c->row_last[row] = 0;
+    }
+    for (uint32_t t = 0; t < members; t++) {
+        uint32_t shift = pathway_base_x(w, ix + t) - pathway_base_x(w, ix);
+        const uint32_t *threshold = pathway_threshold(w, ix + t, iy);
+        pathway_inclusion(w, class_index(w, ix + t, iy), pi);
+        for (uint32_t row = 0; row < w->window_y; row++)
+            for (uint32_t x = 0; x < w->window_x; x++) {
+                size_t cell = (size_t)row * w->window_x + x;
+                expected[(size_t)row * width + shift + x] += pi[cell] / members;
+                if (threshold[cell] == 0)
+                    continue;
+                c->row_first[row] = x < c->row_first[row] ? x : c->row_first[row];
+                c->row_last[row] = x >= c->row_last[row] ? x + 1 : c->row_last[row];
+            }
+    }
+}
+
+static void place_units(const network_t *net, const pathway_t *w, uint32_t width, uint32_t stride,
+                        const double *expected, double *sum, uint32_t *column, group_class_t *c) {
+    double cost = net->storage == STORAGE_BITMAP ? SYNAPSES_SMALLEST : SYNAPSES_FASTEST;
+    for (uint32_t row = 0; row < w->window_y; row++, expected += width) {
+        double held = 0.0;
+        sum[0] = 0.0;
+        for (uint32_t x = 0; x < width; x++)
+            sum[x + 1] = sum[x] + expected[x];
+        c->row_unit[row] = c->units;
+        uint32_t units = net->storage == STORAGE_LIST
+                             ? 0
+                             : cover(width, sum, cost, sum + width + 1, column + width, column);
+        for (uint32_t k = 0; k < units; k++) {
+            uint32_t end = column[k] + UNIT_SITES;
+            held += sum[end < width ? end : width] - sum[column[k]];
+            c->site[c->units++] = row * stride + column[k];
+        }
+        c->in_units += held;
+        c->listed += sum[width] - held;
+    }
+    c->row_unit[w->window_y] = c->units;
+}
+
+int group_class_create(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
+                       uint32_t stride, group_class_t *c) {
+    uint32_t rows = w->window_y;
+    uint32_t members = group_targets(&net->population[w->target], ix);
+    uint32_t width = w->window_x + pathway_base_x(w, ix + members - 1) - pathway_base_x(w, ix);
+    uint32_t most = rows * (width / UNIT_SITES + 1);
+    double *pi = malloc((size_t)rows * w->window_x * sizeof *pi);
+    double *expected = calloc((size_t)rows * width + 2 * ((size_t)width + 1), sizeof *expected);
+    uint32_t *column = malloc((2 * (size_t)width + 1) * sizeof *column);
+    *c = (group_class_t){0};
+    c->row_unit = malloc((3 * (size_t)rows + 1 + most) * sizeof *c->row_unit);
+    int done = pi && expected && column && c->row_unit;
+    if (done) {
+        c->row_first = c->row_unit + rows + 1;
+        c->row_last = c->row_first + rows;
+        c->site = c->row_last + rows;
+        expect(net, w, ix, iy, width, pi, expected, c);
+        place_units(net, w, width, stride, expected, expected + (size_t)rows * width, column, c);
+    }
+    free(pi);
+    free(expected);
+    free(column);
+    return done;
+}
+
+void group_class_destroy(group_class_t *c) {
+    free(c->row_unit);
+}
+
+/* Expected bytes of one pathway's blocks: groups of one class are alike. */
+static int pathway_bytes(const network_t *net, const pathway_t *w, double *bytes) {
+    const population_t *to = &net->population[w->target];
+    image_t image = image_of(net, w->source);
+    double code = net->weight_bits / 8.0, bands = window_bands(w, &image);
+    uint32_t columns = groups_of_row(to);
+    for (uint32_t cy = 0; cy < w->classes_y && cy < to->ny; cy++)
+        for (uint32_t cx = 0; cx < w->classes_x; cx++) {
+            uint32_t groups = 0, ix = 0, targets = 0;
+            for (uint32_t g = 0; g < columns; g++)
+                if (g * GROUP_TARGETS % w->classes_x == cx) {
+                    ix = groups == 0 ? g * GROUP_TARGETS : ix;
+                    groups++;
+                    targets += group_targets(to, g * GROUP_TARGETS);
+                }
+            if (groups == 0)
+                continue;
+            group_class_t c;
+            int done = group_class_create(net, w, ix, cy, image.stride, &c);
+            double rows = (to->ny - cy + w->classes_y - 1) / w->classes_y;
+            double listed = c.listed + bands * (PIECE - 1) / 2.0;
+            group_class_destroy(&c);
+            if (!done)
+                return 0;
+            *bytes += rows * (groups * (masks_bytes(&c) + 3.5) +
+                              targets * (c.in_units * code + listed * (code + 2.0) + bands * 4.0));
+        }
+    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 128.0);
     return 1;
 }
 
-void window_class_destroy(window_class_t *c) {
-    free(c->unit);
-    free(c->row_first);
-}
-
-/* Synapses of one target expected outside the core; `pi`: scratch, [window_y][window_x]. */
-static double expected_tail(const pathway_t *w, uint32_t index, const window_class_t *c,
-                            double *pi) {
-    double tail = 0.0;
-    pathway_inclusion(w, index, pi);
-    for (uint32_t row = 0; row < w->window_y; row++, pi += w->window_x)
-        for (uint32_t x = 0; x < w->window_x; x++)
-            if (x < c->core_first[row] || x >= c->core_last[row])
-                tail += pi[x];
-    return tail;
-}
-
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes) {
-    double bytes = 0.0, code = net->weight_bits / 8.0;
+    double bytes = 0.0;
     *state_bytes = 0;
-    for (uint32_t k = 0; k < net->pathways; k++) {
-        const pathway_t *w = &net->pathway[k];
-        image_t image = image_of(net, w->source);
-        double targets = population_size(&net->population[w->target]);
-        uint32_t classes = w->classes_x * w->classes_y, slots = 0;
-        double tail = 0.0, *pi = malloc((size_t)w->window_x * w->window_y * sizeof *pi);
-        int failed = pi == NULL;
-        for (uint32_t i = 0; i < classes && !failed; i++) {
-            window_class_t c = {0};
-            failed = !window_class_create(w, i, image.stride, &c);
-            if (!failed)
-                tail += expected_tail(w, i, &c, pi) / classes;
-            slots = c.slots > slots ? c.slots : slots;
-            window_class_destroy(&c);
-        }
-        free(pi);
-        if (failed)
+    for (uint32_t k = 0; k < net->pathways; k++)
+        if (!pathway_bytes(net, &net->pathway[k], &bytes))
             FAIL(STATUS_FAILED, "no memory for the window of a pathway");
-        double bands = window_bands(w, &image);
-        double filled = tail + bands * (RUN_UNIT - 1) / 2.0;
-        bytes += targets * (slots * code + filled * (code + 2.0) + bands * 4.0) +
-                 targets / BLOCK_TARGETS * (sizeof(block_t) + 128.0);
-    }
     for (uint32_t a = 0; a < net->populations; a++) {
         image_t image = image_of(net, a);
         *state_bytes +=
-            net->trials * (image_bytes(&image) + 8ull * population_size(&net->population[a]));
+            net->trials * (image_bytes(&image) + DIGITS * sizeof(int16_t) * digit_sites(&image) +
+                           8ull * population_size(&net->population[a]));
     }
     *connectivity_bytes = (uint64_t)bytes;
     return STATUS_OK;

@@ -32,54 +32,110 @@ static uint32_t connected(const uint32_t *word, const uint32_t *threshold, uint3
     return count;
 }
 
-/* Sum over the core of one target. Four sums, as one would be a chain of additions. */
-static inline __attribute__((always_inline)) vector_t
-core_sum(const window_class_t *c, const unsigned char *unit, const int32_t *window, uint32_t bits) {
-    vector_t sum[4] = {vector_zero(), vector_zero(), vector_zero(), vector_zero()};
-    for (uint32_t k = 0; k < c->slots / RUN_UNIT; k += 4)
-        for (uint32_t j = 0; j < 4; j++, unit += unit_bytes(bits))
-            sum[j] = vector_multiply_add(sum[j], vector_codes(unit, bits),
-                                         vector_rates(window + c->unit[k + j]));
-    return vector_add(vector_add(sum[0], sum[1]), vector_add(sum[2], sum[3]));
+/* Adds to total[] what the units of one group hold of one plane; returns the plane's end. */
+static inline __attribute__((always_inline)) const unsigned char *
+add_units(const group_class_t *c, const uint32_t *mask, const unsigned char *code,
+          const int16_t *digits, size_t sites, plane_t plane, vector_t total[GROUP_TARGETS]) {
+    for (uint32_t first = 0; first < c->units; first += UNITS_AT_ONCE) {
+        uint32_t end = c->units - first < UNITS_AT_ONCE ? c->units : first + UNITS_AT_ONCE;
+        digit_sum_t sum[GROUP_TARGETS][DIGITS];
+        for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+            for (uint32_t d = 0; d < DIGITS; d++)
+                sum[t][d] = digit_zero();
+        for (uint32_t k = first; k < end; k++) {
+            const int16_t *at = digits + c->site[k];
+            codes_t digit[DIGITS] = {unit_digits(at), unit_digits(at + sites),
+                                     unit_digits(at + 2 * sites)};
+            __builtin_prefetch(code + AHEAD);
+            __builtin_prefetch(code + AHEAD + 64);
+            for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
+                uint32_t which = mask[k * GROUP_TARGETS + t];
+                codes_t codes = unit_codes(code, which, plane);
+                code += (size_t)__builtin_popcount(which) * plane_code_bytes(plane);
+                for (uint32_t d = 0; d < DIGITS; d++)
+                    sum[t][d] = digit_add(sum[t][d], codes, digit[d]);
+            }
+        }
+        for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+            for (uint32_t d = 0; d < DIGITS; d++)
+                total[t] =
+                    vector_add(total[t], vector_shift(digit_wide(sum[t][d]), (int)d * DIGIT_BITS));
+    }
+    return code;
 }
 
-/* Adds a band's `units` of the tail; `rate`: the band's first site. */
-static inline __attribute__((always_inline)) vector_t tail_sum(vector_t sum,
-                                                               const unsigned char *unit,
-                                                               const int32_t *rate, uint32_t units,
-                                                               uint32_t bits) {
-    for (uint32_t k = 0; k < units; k++, unit += OFFSETS_BYTES + unit_bytes(bits))
-        sum = vector_multiply_add(sum, vector_codes(unit + OFFSETS_BYTES, bits),
-                                  vector_listed_rates(rate, (const uint16_t *)unit));
+/* Adds a band's pieces; `rate`: the band's first site. */
+static inline __attribute__((always_inline)) vector_t add_pieces(vector_t sum,
+                                                                 const unsigned char *piece,
+                                                                 const int32_t *rate,
+                                                                 uint32_t pieces, uint32_t bits) {
+    for (uint32_t k = 0; k < pieces; k++, piece += piece_bytes(bits)) {
+        __builtin_prefetch(piece + AHEAD);
+        sum = vector_multiply_add(sum, piece_codes(piece + OFFSETS_BYTES, bits),
+                                  vector_listed_rates(rate, (const uint16_t *)piece));
+    }
     return sum;
 }
 
+/* Where a pathway's windows of one trial lie. */
+typedef struct {
+    const int32_t *code;
+    const int16_t *digits;
+    size_t sites;
+} rates_t;
+
+/* Sums of one group, sum[targets]; `site`: where its first target's window begins. */
+static inline __attribute__((always_inline)) void
+group_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned char *record,
+           const uint32_t *pieces, rates_t rates, size_t site, const uint32_t *column_start,
+           uint32_t targets, uint32_t bits, int64_t *sum) {
+    vector_t total[GROUP_TARGETS];
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+        total[t] = vector_zero();
+    const uint32_t *mask = (const uint32_t *)record;
+    const unsigned char *at = add_units(c, mask, record + masks_bytes(c), rates.digits + site,
+                                        rates.sites, bits == 8 ? PLANE_INT8 : PLANE_INT16, total);
+    if (bits == 24) {
+        for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+            total[t] = vector_shift(total[t], 8);
+        at = add_units(c, mask, at, rates.digits + site, rates.sites, PLANE_UINT8, total);
+    }
+    at = record + ((size_t)(at - record) + 7) / 8 * 8;
+    for (uint32_t t = 0; t < targets; t++) {
+        const int32_t *window = rates.code + site + (column_start[t] - column_start[0]);
+        for (uint32_t band = 0; band < p->bands; band++, window += BAND_SITES) {
+            total[t] = add_pieces(total[t], at, window, *pieces, bits);
+            at += *pieces++ * piece_bytes(bits);
+        }
+        sum[t] = vector_total(total[t]);
+    }
+}
+
 static inline __attribute__((always_inline)) void block_sums_of(const backend_state_t *state,
-                                                                uint32_t trial, uint32_t pathway, uint32_t block,
-                                                                int64_t *sum, uint32_t bits) {
+                                                                uint32_t trial, uint32_t pathway,
+                                                                uint32_t block, int64_t *sum,
+                                                                uint32_t bits) {
     const pathway_t *w = &state->net.pathway[pathway];
     const cpu_pathway_t *p = &state->pathway[pathway];
     const block_t *b = &p->block[block];
     const image_t *image = &state->image[w->source];
-    uint32_t nx = state->net.population[w->target].nx;
-    uint32_t targets = block_targets(state, pathway, block);
-    uint32_t ix = block * BLOCK_TARGETS % nx, iy = block * BLOCK_TARGETS / nx;
-    for (uint32_t t = 0; t < targets; t++) {
-        const int32_t *window = image_codes(image, trial) + p->row_start[iy] + p->column_start[ix];
-        const window_class_t *c = &p->class_of[p->row_class[iy] + p->column_class[ix]];
-        unsigned char *record = record_of(p, b, bits, t), *end = record_of(p, b, bits, t + 1);
-        for (const unsigned char *at = record; at < end; at += 64)
-            __builtin_prefetch(at + AHEAD);
-        vector_t total = core_sum(c, record, window, bits);
-        const unsigned char *unit = record_tail(p, record, bits);
-        for (uint32_t band = 0; band < p->bands; band++) {
-            const uint32_t *start = b->tail_start + (size_t)t * p->bands + band;
-            total = tail_sum(total, unit, window + (size_t)band * BAND_SITES, start[1] - start[0],
-                             bits);
-            unit += (start[1] - start[0]) * (OFFSETS_BYTES + unit_bytes(bits));
-        }
-        sum[t] = vector_total(total);
-        if (++ix == nx) {
+    const population_t *to = &state->net.population[w->target];
+    const rates_t rates = {image_codes(image, trial), image_digits(state, trial, w->source),
+                           digit_sites(image)};
+    const uint32_t *pieces = b->pieces;
+    uint32_t first = block_first(to, block), end = block_first(to, block + 1);
+    uint32_t ix = first % to->nx, iy = first / to->nx;
+    for (uint32_t group = 0; first < end; group++) {
+        uint32_t targets = group_targets(to, first);
+        group_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
+                   b->record + b->start[group], pieces, rates,
+                   (size_t)p->row_start[iy] + p->column_start[ix], p->column_start + ix, targets,
+                   bits, sum);
+        first += targets;
+        sum += targets;
+        pieces += (size_t)targets * p->bands;
+        ix += targets;
+        if (ix == to->nx) {
             ix = 0;
             iy++;
         }

@@ -1,30 +1,64 @@
-/* RUN_UNIT = 8 weight codes times 8 rates, contiguous or listed, added exactly in 64-bit lanes: the
- * only place with SIMD intrinsics. Listed rates are read one by one: the gather instructions of
- * AVX2 and AVX-512 took twice as long (virtual Zen 5). */
+/* What is written for each instruction set: a unit's codes times digits, added in 32 bits, and a
+ * piece's codes times listed rates, added in 64 bits; both exactly. The only place with SIMD
+ * intrinsics. Listed rates are read one by one: the gather instructions of AVX2 and AVX-512 took
+ * twice as long (virtual Zen 4 and Zen 5). */
 #ifndef BRISC_SIMD_VECTOR_H
 #define BRISC_SIMD_VECTOR_H
 
 #include "kernels/cpu/cpu.h"
 
+/* What a plane of codes holds: storage.h's first plane at 8 bits, at 16 or 24 bits, and the second
+ * one at 24 bits. */
+typedef enum { PLANE_INT8, PLANE_INT16, PLANE_UINT8 } plane_t;
+
+static inline size_t plane_code_bytes(plane_t plane) {
+    return plane == PLANE_INT16 ? 2 : 1;
+}
+
 #if defined(__AVX512F__)
 #include <immintrin.h>
 
-typedef __m512i vector_t; /* 8 x int64 */
+/* Units whose products one lane of digit_sum_t can add: two a unit, each below 2^25. */
+enum { UNITS_AT_ONCE = 32 };
+
+typedef __m512i codes_t;     /* UNIT_SITES x int16 */
+typedef __m512i digit_sum_t; /* 16 x int32 */
+typedef __m512i vector_t;    /* 8 x int64 */
+
+static inline codes_t unit_digits(const int16_t *digits) {
+    return _mm512_loadu_si512(digits);
+}
+static inline codes_t unit_codes(const unsigned char *code, uint32_t mask, plane_t plane) {
+    if (plane == PLANE_INT16)
+        return _mm512_maskz_expand_epi16(mask, _mm512_loadu_si512(code));
+    __m256i bytes = _mm256_maskz_expand_epi8(mask, _mm256_loadu_si256((const void *)code));
+    return plane == PLANE_INT8 ? _mm512_cvtepi8_epi16(bytes) : _mm512_cvtepu8_epi16(bytes);
+}
+static inline digit_sum_t digit_zero(void) {
+    return _mm512_setzero_si512();
+}
+static inline digit_sum_t digit_add(digit_sum_t sum, codes_t codes, codes_t digits) {
+    return _mm512_dpwssd_epi32(sum, codes, digits);
+}
+static inline vector_t digit_wide(digit_sum_t sum) {
+    return _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(sum)),
+                            _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sum, 1)));
+}
+static inline vector_t vector_shift(vector_t a, int bits) {
+    return _mm512_slli_epi64(a, (unsigned)bits);
+}
 
 static inline vector_t vector_zero(void) {
     return _mm512_setzero_si512();
 }
-static inline vector_t vector_codes(const unsigned char *unit, uint32_t bits) {
+static inline vector_t piece_codes(const unsigned char *code, uint32_t bits) {
     if (bits == 8)
-        return _mm512_cvtepi8_epi64(_mm_loadl_epi64((const void *)unit));
-    vector_t high = _mm512_cvtepi16_epi64(_mm_loadu_si128((const void *)unit));
+        return _mm512_cvtepi8_epi64(_mm_loadl_epi64((const void *)code));
+    vector_t high = _mm512_cvtepi16_epi64(_mm_loadu_si128((const void *)code));
     if (bits == 16)
         return high;
-    return _mm512_or_si512(_mm512_slli_epi64(high, 8), _mm512_cvtepu8_epi64(_mm_loadl_epi64(
-                                                           (const void *)(unit + 2 * RUN_UNIT))));
-}
-static inline vector_t vector_rates(const int32_t *rate) {
-    return _mm512_cvtepi32_epi64(_mm256_loadu_si256((const void *)rate));
+    __m128i low = _mm_loadl_epi64((const void *)(code + 2 * PIECE));
+    return _mm512_or_si512(_mm512_slli_epi64(high, 8), _mm512_cvtepu8_epi64(low));
 }
 static inline vector_t vector_listed_rates(const int32_t *rate, const uint16_t *at) {
     return _mm512_cvtepi32_epi64(_mm256_setr_epi32(rate[at[0]], rate[at[1]], rate[at[2]],
@@ -44,32 +78,69 @@ static inline int64_t vector_total(vector_t sum) {
 #elif defined(__AVX2__)
 #include <immintrin.h>
 
+enum { UNITS_AT_ONCE = 16 }; /* four products a unit in each lane of digit_sum_t */
+
+typedef struct {
+    __m256i half[2]; /* UNIT_SITES x int16 */
+} codes_t;
+typedef __m256i digit_sum_t; /* 8 x int32 */
 typedef struct {
     __m256i half[2]; /* 4 x int64 each */
 } vector_t;
 
+static inline codes_t unit_digits(const int16_t *digits) {
+    return (codes_t){{_mm256_loadu_si256((const void *)digits),
+                      _mm256_loadu_si256((const void *)(digits + UNIT_SITES / 2))}};
+}
+/* The codes of 8 sites: `expand_table` says which of the next 8 codes goes to which. */
+static inline __m128i codes_8(const unsigned char **code, uint32_t mask, plane_t plane) {
+    __m128i next = plane == PLANE_INT16  ? _mm_loadu_si128((const void *)*code)
+                   : plane == PLANE_INT8 ? _mm_cvtepi8_epi16(_mm_loadl_epi64((const void *)*code))
+                                         : _mm_cvtepu8_epi16(_mm_loadl_epi64((const void *)*code));
+    *code += (size_t)__builtin_popcount(mask) * plane_code_bytes(plane);
+    return _mm_shuffle_epi8(next, _mm_load_si128((const void *)expand_table[mask]));
+}
+static inline codes_t unit_codes(const unsigned char *code, uint32_t mask, plane_t plane) {
+    codes_t codes;
+    for (int h = 0; h < 2; h++, mask >>= 16) {
+        __m128i first = codes_8(&code, mask & 255, plane);
+        codes.half[h] = _mm256_set_m128i(codes_8(&code, mask >> 8 & 255, plane), first);
+    }
+    return codes;
+}
+static inline digit_sum_t digit_zero(void) {
+    return _mm256_setzero_si256();
+}
+static inline digit_sum_t digit_add(digit_sum_t sum, codes_t codes, codes_t digits) {
+    for (int h = 0; h < 2; h++)
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(codes.half[h], digits.half[h]));
+    return sum;
+}
+static inline vector_t digit_wide(digit_sum_t sum) {
+    return (vector_t){{_mm256_cvtepi32_epi64(_mm256_castsi256_si128(sum)),
+                       _mm256_cvtepi32_epi64(_mm256_extracti128_si256(sum, 1))}};
+}
+static inline vector_t vector_shift(vector_t a, int bits) {
+    return (vector_t){{_mm256_slli_epi64(a.half[0], bits), _mm256_slli_epi64(a.half[1], bits)}};
+}
 static inline vector_t vector_zero(void) {
     return (vector_t){{_mm256_setzero_si256(), _mm256_setzero_si256()}};
 }
-static inline __m256i vector_codes_4(const unsigned char *unit, size_t k, uint32_t bits) {
+static inline __m256i piece_codes_4(const unsigned char *code, size_t k, uint32_t bits) {
     int32_t four;
     if (bits == 8) {
-        memcpy(&four, unit + k, sizeof four);
+        memcpy(&four, code + k, sizeof four);
         return _mm256_cvtepi8_epi64(_mm_cvtsi32_si128(four));
     }
-    __m256i high = _mm256_cvtepi16_epi64(_mm_loadl_epi64((const void *)(unit + 2 * k)));
+    __m256i high = _mm256_cvtepi16_epi64(_mm_loadl_epi64((const void *)(code + 2 * k)));
     if (bits == 16)
         return high;
-    memcpy(&four, unit + 2 * RUN_UNIT + k, sizeof four);
+    memcpy(&four, code + 2 * PIECE + k, sizeof four);
     return _mm256_or_si256(_mm256_slli_epi64(high, 8),
                            _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)));
 }
-static inline vector_t vector_codes(const unsigned char *unit, uint32_t bits) {
-    return (vector_t){{vector_codes_4(unit, 0, bits), vector_codes_4(unit, 4, bits)}};
-}
-static inline vector_t vector_rates(const int32_t *rate) {
-    return (vector_t){{_mm256_cvtepi32_epi64(_mm_loadu_si128((const void *)rate)),
-                       _mm256_cvtepi32_epi64(_mm_loadu_si128((const void *)(rate + 4)))}};
+static inline vector_t piece_codes(const unsigned char *code, uint32_t bits) {
+    return (vector_t){{piece_codes_4(code, 0, bits), piece_codes_4(code, 4, bits)}};
 }
 static inline vector_t vector_listed_rates(const int32_t *rate, const uint16_t *at) {
     __m128i low = _mm_setr_epi32(rate[at[0]], rate[at[1]], rate[at[2]], rate[at[3]]);
@@ -94,44 +165,79 @@ static inline int64_t vector_total(vector_t sum) {
 
 #else
 
+enum { UNITS_AT_ONCE = 32, LANES = UNIT_SITES / 2 };
+
 typedef struct {
-    int64_t lane[RUN_UNIT];
+    int16_t lane[UNIT_SITES];
+} codes_t;
+typedef struct {
+    int32_t lane[LANES];
+} digit_sum_t;
+typedef struct {
+    int64_t lane[PIECE];
 } vector_t;
 
+static inline codes_t unit_digits(const int16_t *digits) {
+    codes_t d;
+    memcpy(d.lane, digits, sizeof d.lane);
+    return d;
+}
+static inline codes_t unit_codes(const unsigned char *code, uint32_t mask, plane_t plane) {
+    codes_t codes = {{0}};
+    for (; mask != 0; mask &= mask - 1, code += plane_code_bytes(plane))
+        codes.lane[__builtin_ctz(mask)] = plane == PLANE_INT16  ? *(const int16_t *)code
+                                          : plane == PLANE_INT8 ? *(const int8_t *)code
+                                                                : *code;
+    return codes;
+}
+static inline digit_sum_t digit_zero(void) {
+    return (digit_sum_t){{0}};
+}
+static inline digit_sum_t digit_add(digit_sum_t sum, codes_t codes, codes_t digits) {
+    for (size_t l = 0; l < LANES; l++)
+        sum.lane[l] +=
+            codes.lane[2 * l] * digits.lane[2 * l] + codes.lane[2 * l + 1] * digits.lane[2 * l + 1];
+    return sum;
+}
+static inline vector_t digit_wide(digit_sum_t sum) {
+    vector_t w;
+    for (size_t l = 0; l < PIECE; l++)
+        w.lane[l] = (int64_t)sum.lane[l] + sum.lane[l + PIECE];
+    return w;
+}
+static inline vector_t vector_shift(vector_t a, int bits) {
+    for (size_t l = 0; l < PIECE; l++)
+        a.lane[l] *= (int64_t)1 << bits;
+    return a;
+}
 static inline vector_t vector_zero(void) {
     return (vector_t){{0}};
 }
-static inline vector_t vector_codes(const unsigned char *unit, uint32_t bits) {
+static inline vector_t piece_codes(const unsigned char *code, uint32_t bits) {
     vector_t w;
-    for (uint32_t l = 0; l < RUN_UNIT; l++)
-        w.lane[l] = unit_code(unit, bits, l);
+    for (uint32_t l = 0; l < PIECE; l++)
+        w.lane[l] = stored_code(code, code + PIECE * code_size(bits), bits, l);
     return w;
-}
-static inline vector_t vector_rates(const int32_t *rate) {
-    vector_t r;
-    for (size_t l = 0; l < RUN_UNIT; l++)
-        r.lane[l] = rate[l];
-    return r;
 }
 static inline vector_t vector_listed_rates(const int32_t *rate, const uint16_t *at) {
     vector_t r;
-    for (size_t l = 0; l < RUN_UNIT; l++)
+    for (size_t l = 0; l < PIECE; l++)
         r.lane[l] = rate[at[l]];
     return r;
 }
 static inline vector_t vector_multiply_add(vector_t sum, vector_t codes, vector_t rates) {
-    for (size_t l = 0; l < RUN_UNIT; l++)
+    for (size_t l = 0; l < PIECE; l++)
         sum.lane[l] += codes.lane[l] * rates.lane[l];
     return sum;
 }
 static inline vector_t vector_add(vector_t a, vector_t b) {
-    for (size_t l = 0; l < RUN_UNIT; l++)
+    for (size_t l = 0; l < PIECE; l++)
         a.lane[l] += b.lane[l];
     return a;
 }
 static inline int64_t vector_total(vector_t sum) {
     int64_t total = 0;
-    for (size_t l = 0; l < RUN_UNIT; l++)
+    for (size_t l = 0; l < PIECE; l++)
         total += sum.lane[l];
     return total;
 }

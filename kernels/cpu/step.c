@@ -17,14 +17,28 @@ static void *allocate(size_t bytes) {
     return memory;
 }
 
+_Alignas(16) uint8_t expand_table[256][16];
+
+static void expand_table_fill(void) {
+    for (uint32_t mask = 0; mask < 256; mask++)
+        for (uint32_t site = 0, next = 0; site < 8; site++) {
+            int present = mask >> site & 1;
+            expand_table[mask][2 * site] = (uint8_t)(present ? next : 0x80); /* 0x80: zero */
+            expand_table[mask][2 * site + 1] = (uint8_t)(present ? next + 1 : 0x80);
+            next += present ? 2 : 0;
+        }
+}
+
 status_t simd_choose(int simd, const simd_ops_t **ops) {
     *ops = &simd_portable;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("popcnt");
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-                 __builtin_cpu_supports("avx512cd");
+                 __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vnni") &&
+                 __builtin_cpu_supports("avx512vbmi2");
     if ((simd == SIMD_AVX2 && !avx2) || (simd == SIMD_AVX512 && !avx512))
         FAIL(STATUS_FAILED, "--simd %s: this processor lacks it; leave --simd out",
              simd == SIMD_AVX2 ? "avx2" : "avx512");
@@ -44,7 +58,18 @@ int cpu_has_simd(int simd) {
     return simd_choose(simd, &ops) == STATUS_OK;
 }
 
-/* One image row: that of `rate` [ny][nx], columns left..left+width, wrapped. */
+/* d[0] + d[1] 2^11 + d[2] 2^22 = r: see cpu.h. */
+static inline void digits_put(int32_t r, int16_t *digits, size_t sites, size_t at) {
+    const int32_t half = 1 << (DIGIT_BITS - 1), mask = (1 << DIGIT_BITS) - 1;
+    for (int k = 0; k < DIGITS - 1; k++) {
+        int32_t carry = (r & mask) >= half;
+        digits[(size_t)k * sites + at] = (int16_t)((r & mask) - (carry << DIGIT_BITS));
+        r = (r >> DIGIT_BITS) + carry;
+    }
+    digits[(DIGITS - 1) * sites + at] = (int16_t)r;
+}
+
+/* One image row, and its digits: that of `rate` [ny][nx], columns left..left+width, wrapped. */
 static void image_row(const backend_state_t *state, uint32_t trial, uint32_t population,
                       const int32_t *rate, uint32_t row) {
     const population_t *p = &state->net.population[population];
@@ -58,6 +83,11 @@ static void image_row(const backend_state_t *state, uint32_t trial, uint32_t pop
         memcpy(to + done, from + x, count * sizeof *to);
         done += count;
     }
+    int16_t *digits = image_digits(state, trial, population) + (size_t)row * image->stride;
+    size_t sites = digit_sites(image);
+#pragma omp simd
+    for (uint32_t x = 0; x < image->width; x++)
+        digits_put(to[x], digits, sites, x);
 }
 
 void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
@@ -84,12 +114,11 @@ static uint32_t step_block(backend_state_t *state, uint32_t trial, uint32_t popu
                            uint32_t block, uint64_t step) {
     const network_t *net = &state->net;
     const population_t *p = &net->population[population];
-    uint32_t first = block * BLOCK_TARGETS, n = population_size(p) - first;
-    n = n < BLOCK_TARGETS ? n : BLOCK_TARGETS;
+    uint32_t first = block_first(p, block), n = block_first(p, block + 1) - first;
     int64_t sum[BLOCK_TARGETS];
     double input[BLOCK_TARGETS] = {0};
     float synaptic[BLOCK_TARGETS];
-    uint32_t word[BLOCK_TARGETS];
+    uint32_t word[BLOCK_TARGETS + 4], skip = first % 4;
     for (uint32_t k = 0; k < net->pathways; k++) {
         const pathway_t *w = &net->pathway[k];
         if (w->target != population)
@@ -102,11 +131,11 @@ static uint32_t step_block(backend_state_t *state, uint32_t trial, uint32_t popu
     for (uint32_t t = 0; t < n; t++)
         synaptic[t] = (float)input[t];
     if (p->noise != 0.0f)
-        state->simd->words(net->seed, stream_of_noise(population, step),
-                           of_trial(trial, first) / 4, BLOCK_TARGETS / 4, word);
+        state->simd->words(net->seed, stream_of_noise(population, step), of_trial(trial, first) / 4,
+                           (skip + n + 3) / 4, word);
     size_t at = state_at(state, trial, population) + first;
-    return state->simd->neurons(p, net->rate_bits, n, synaptic, word, state->h[population] + at,
-                                state->rate[population] + at);
+    return state->simd->neurons(p, net->rate_bits, n, synaptic, word + skip,
+                                state->h[population] + at, state->rate[population] + at);
 }
 
 /* A barrier that gives the processor away after a short wait: OpenMP's own may spin for
@@ -134,8 +163,7 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
 #pragma omp parallel num_threads(state->threads) reduction(+ : saturated)
     for (uint32_t s = 0; s < count; s++) {
         for (uint32_t a = 0; a < net->populations; a++) {
-            uint32_t blocks =
-                (population_size(&net->population[a]) + BLOCK_TARGETS - 1) / BLOCK_TARGETS;
+            uint32_t blocks = blocks_of(&net->population[a]);
 #pragma omp for schedule(dynamic, 4) nowait
             for (uint32_t b = 0; b < blocks; b++)
                 for (uint32_t trial = 0; trial < net->trials; trial++)
@@ -161,6 +189,7 @@ static void destroy(backend_state_t *state) {
         free(state->h[a]);
         free(state->rate[a]);
         free(state->image[a].code);
+        free(state->digits[a]);
     }
     free(state);
 }
@@ -172,11 +201,14 @@ static status_t state_create(backend_state_t *state, uint64_t *bytes) {
         image_t *image = &state->image[b];
         *image = image_of(net, b);
         image->code = allocate(net->trials * image_bytes(image));
+        size_t digits = net->trials * DIGITS * digit_sites(image) * sizeof **state->digits;
+        state->digits[b] = allocate(digits);
         state->h[b] = allocate(n * sizeof *state->h[b]);
         state->rate[b] = allocate(n * sizeof *state->rate[b]);
-        if (!image->code || !state->h[b] || !state->rate[b])
+        if (!image->code || !state->digits[b] || !state->h[b] || !state->rate[b])
             FAIL(STATUS_FAILED, "no memory for the state of %zu neurons", n);
-        *bytes += net->trials * image_bytes(image) + n * (sizeof *state->h[b] + sizeof *state->rate[b]);
+        *bytes += net->trials * image_bytes(image) + digits +
+                  n * (sizeof *state->h[b] + sizeof *state->rate[b]);
     }
     return STATUS_OK;
 }
@@ -189,6 +221,7 @@ status_t cpu_create(const network_t *net, const backend_options_t *options, back
     if (!state)
         FAIL(STATUS_FAILED, "no memory");
     memset(connectivity, 0, sizeof *connectivity);
+    expand_table_fill();
     state->net = *net;
     state->simd = simd;
     state->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
@@ -283,8 +316,7 @@ static status_t get_state(backend_state_t *state, uint32_t trial, uint32_t popul
     return STATUS_OK;
 }
 
-static status_t get_rate(backend_state_t *state, uint32_t trial, uint32_t population,
-                         float *rate) {
+static status_t get_rate(backend_state_t *state, uint32_t trial, uint32_t population, float *rate) {
     const population_t *p = &state->net.population[population];
     const float *h = state->h[population] + state_at(state, trial, population);
 #pragma omp parallel for num_threads(state->threads)
