@@ -144,19 +144,18 @@ static status_t read_value(const config_source_t *source, const param_key_t *key
     struct fy_node *node = config_source_find(source, key->path);
     char expected[PATH_SIZE], found[PATH_SIZE], where[WHERE_SIZE];
     param_expected(param, expected, sizeof expected);
-    if (!key->used) {
-        if (node)
-            status_warn("%s: %s: ignored: no effect with the weights and profile of this pathway",
-                        config_source_where(source, key->path, where), key->path);
-        return STATUS_OK;
-    }
-    if (node) {
+    if (!key->used && node)
+        status_warn("%s: %s: ignored: no effect with %s",
+                    config_source_where(source, key->path, where), key->path,
+                    param->scope == SCOPE_POPULATION ? "this kind of gain"
+                                                     : "the weights and profile of this pathway");
+    if (key->used && node) {
         if (param_read(param, node, place))
             return STATUS_OK;
         config_source_text(node, found, sizeof found);
         FAIL_KEY(source, key->path, "found %s, expected %s", found, expected);
     }
-    if (!param->fallback && !param->same_as)
+    if (key->used && !param->fallback && !param->same_as)
         FAIL_KEY(source, key->path, "missing, and it has no default; expected %s", expected);
     if (param->fallback && !read_default(param, place))
         FAIL(STATUS_FAILED, "%s: no memory for its default", key->path);

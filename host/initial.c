@@ -1,6 +1,9 @@
 /* Initial states: drawn, constant, or read from a file. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "host/io/h5.h"
 #include "host/simulate.h"
@@ -89,6 +92,11 @@ static status_t read_or_draw(const config_t *config, const network_t *net, uint3
         return STATUS_OK;
     }
     h5_file_t *file;
+    if (access(p->initial.file, R_OK) != 0)
+        FAIL(STATUS_USAGE,
+             "populations.%s.initial: %s cannot be read: %s; give the file's path, from the "
+             "working folder",
+             p->name, p->initial.file, strerror(errno));
     TRY(h5_open(p->initial.file, 0, &file));
     status_t status = read_population(file, p, net->trials, trial, h);
     status_t closed = h5_close(file);

@@ -49,6 +49,8 @@ const char *regime_name(regime_t regime) {
 #define CHOICE(list) .type = TYPE_CHOICE, .choices = list
 #define ONLY_IF(field, set)                                                                        \
     .only_if = {.values = set, .offset = offsetof(connection_config_t, field)}
+#define ONLY_GAINS(set)                                                                            \
+    .only_if = {.values = set, .offset = offsetof(population_config_t, gain.kind)}
 
 /* A key that another's `only_if` looks at stands before it. Keys of one storage (the three sizes
  * of a pathway) are alternatives: exactly one is given, and --set of one removes the others. */
@@ -70,11 +72,13 @@ const param_t params[] = {
      IN_POPULATION(gain.max),
      NUMBER(GAIN_LEAST, 1e6),
      .fallback = "1",
+     ONLY_GAINS(1u << GAIN_TANH | 1u << GAIN_CLIPPED_LINEAR | 1u << GAIN_SIGMOID),
      .meaning = "largest rate of tanh, clipped_linear and sigmoid"},
     {.path = "populations.*.gain.min",
      IN_POPULATION(gain.min),
      NUMBER(-1e6, 1e6),
      .same_as = "-populations.*.gain.max",
+     ONLY_GAINS(1u << GAIN_CLIPPED_LINEAR),
      .meaning = "smallest rate of clipped_linear"},
     {.path = "populations.*.gain.slope",
      IN_POPULATION(gain.slope),
@@ -90,6 +94,7 @@ const param_t params[] = {
      IN_POPULATION(gain.exponent),
      NUMBER(GAIN_LEAST, 10),
      .fallback = "1",
+     ONLY_GAINS(1u << GAIN_THRESHOLD_POWER),
      .meaning = "exponent of threshold_power"},
     {.path = "populations.*.tau",
      IN_POPULATION(tau_ms),

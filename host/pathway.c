@@ -240,7 +240,7 @@ static status_t pathway_add(const config_t *config, uint32_t a, uint32_t b, doub
                      .threshold = table};
     net->pathways++; /* from here on the plan owns the table */
     threshold_fill(w, facts, &x, &y, c, plan->dimensions, table);
-    if (facts->clipped_share > 0.0)
+    if (facts->clipped_share > 0x1p-32) /* what a stored probability can show */
         status_warn("%s: probabilities above 1 are clipped; %.3g %% of the in-degree is lost "
                     "(%.4g instead of %.4g inputs); lower density (out_degree, in_degree) or raise "
                     "range",

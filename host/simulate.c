@@ -167,10 +167,14 @@ status_t simulate(const config_t *config, const network_t *net, const backend_t 
     for (int k = 0; k < SIGNALS; k++)
         sigaction(signals[k], &action, &old[k]);
     status_t status = steps(&stepping, quiet);
-    for (int k = 0; k < SIGNALS; k++)
-        sigaction(signals[k], &old[k], NULL);
     free(stepping.frame);
+    /* A second signal (Slurm may send several) must not end it before the checkpoint is on disk,
+     * nor before it has said so. */
+    status_t finished = snapshot_finish(writer);
+    for (int k = 0; k < SIGNALS && !result->stopped; k++)
+        sigaction(signals[k], &old[k], NULL);
     TRY(status);
+    TRY(finished);
     TRY(backend->saturated(state, &saturated));
     double all = (double)neurons_in_all(net) * (double)result->steps;
     result->saturated = all > 0.0 ? (double)(saturated + result->before) / all : 0.0;

@@ -31,8 +31,9 @@ status_t simulate_position(const network_t *net, const backend_t *backend, backe
 status_t simulate_go_to(const network_t *net, const backend_t *backend, backend_state_t *state,
                         const position_t *position, simulation_t *result);
 
-/* Runs from the state at hand and result->first_step to the end, or until a signal; a checkpoint is
- * the last thing it queues. From step 0, frame 0 is the initial state. */
+/* Runs from the state at hand and result->first_step to the end, or until a signal; then waits
+ * until all frames and a last checkpoint are written (snapshot_finish). From step 0, frame 0 is the
+ * initial state. */
 status_t simulate(const config_t *config, const network_t *net, const backend_t *backend,
                   backend_state_t *state, snapshot_writer_t *writer, bool quiet,
                   simulation_t *result);

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static _Thread_local char message[2048];
 static _Thread_local char origin[256];
@@ -30,11 +31,13 @@ static void make_plain(char *text) {
 }
 
 status_t status_fail(status_t status, const char *file, int line, const char *format, ...) {
+    char text[sizeof message]; /* the message before may be among the arguments */
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    make_plain(message);
+    make_plain(text);
+    memcpy(message, text, strlen(text) + 1);
     snprintf(origin, sizeof origin, "%s:%d", file, line);
     return status;
 }

@@ -30,8 +30,12 @@ double pathway_indegree(const pathway_t *w) {
     return sum / (double)classes;
 }
 
-uint32_t pathway_inputs_most(const pathway_t *w) {
+double deviation_most(double variance) {
     const double tail = 80.0;
+    return tail / 3.0 + sqrt(tail * tail / 9.0 + 2.0 * tail * variance);
+}
+
+uint32_t pathway_inputs_most(const pathway_t *w) {
     size_t cells = (size_t)w->window_x * w->window_y;
     const uint32_t *threshold = w->threshold;
     double most = 0.0;
@@ -45,8 +49,7 @@ uint32_t pathway_inputs_most(const pathway_t *w) {
             variance += p * (1.0 - p);
             reachable += p > 0.0;
         }
-        double t = tail / 3.0 + sqrt(tail * tail / 9.0 + 2.0 * tail * variance);
-        most = fmax(most, fmin(reachable, ceil(mean + t)));
+        most = fmax(most, fmin(reachable, ceil(mean + deviation_most(variance))));
     }
     return (uint32_t)most;
 }

@@ -98,9 +98,12 @@ extern "C" {
 
 /* Expected number of inputs of a target, averaged over its classes. */
 double pathway_indegree(const pathway_t *w);
-/* What no target's number of inputs exceeds, but for a probability of e^-80 a target: of n
- * independent draws of mean m and variance v, P(inputs >= m + t) <= exp(-t^2/2 / (v + t/3))
- * (S. Bernstein; e.g. G. Bennett, J. Am. Stat. Assoc. 57, 33 (1962)), and at most all reachable. */
+/* The t that a sum of independent draws of 0 or 1, of this variance, exceeds its mean by with a
+ * probability of at most e^-80: P(sum >= mean + t) <= exp(-t^2/2 / (variance + t/3))
+ * (S. Bernstein; e.g. G. Bennett, J. Am. Stat. Assoc. 57, 33 (1962)). */
+double deviation_most(double variance);
+/* What no target's number of inputs exceeds, but for that probability a target: mean and
+ * deviation_most, and at most all reachable. */
 uint32_t pathway_inputs_most(const pathway_t *w);
 /* net->rate_bits, from weight_bits and the pathways' inputs_most. */
 uint32_t rate_bits_choose(const network_t *net);

@@ -82,7 +82,7 @@ def draw_stability(network, axes):
 
 
 def number(value, decimals):
-    if value is None:
+    if value is None or value != value:
         return ""
     if value != 0 and abs(value) < 0.5 * 10.0**-decimals:
         return f"{value:.1e}"

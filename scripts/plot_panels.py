@@ -104,7 +104,7 @@ def verdict_rows(run):
     """(quantity, predicted, observed) as text."""
     predicted = run.predicted()
     yield ("regime", run.prediction.get("regime", "not in the file"),
-           run.order.get("regime", "not in the file"))
+           run.order["regime"] if run.is_measured else "not measured")
     for name, label, decimals in ROWS:
         cells = [number(values.get(name), decimals) for values in (predicted, run.order)]
         if run.prediction and not predicted and name in ("wavenumber", "frequency_hz"):
@@ -125,14 +125,14 @@ def draw_verdict(run, axes):
         table.row(cells, weight="normal" if k else "bold")
     table.rule(0.8)
     line, y = table.line, table.y - 0.25 * table.line
-    if "agrees" in run.order:
+    if run.is_measured:
         agrees = bool(run.order["agrees"])
         axes.text(0, y, "agree" if agrees else "disagree", weight="bold", fontsize=8, va="center",
                   color=BLUE if agrees else ORANGE)
     else:
         axes.text(0, y, "no verdict in the file: it is written when a run ends", va="center",
                   color=GREY)
-    reasons = {"observed": run.order.get("reason"),
+    reasons = {"observed": run.order["reason"] if run.is_measured else None,
                "linearized about": run.prediction.get("followed")}
     for name, text in reasons.items():
         for part in textwrap.wrap(f"{name}: {text}", 62) if text else []:
@@ -273,7 +273,7 @@ def draw_spatial(run, axes, bar, activity):
     predicted = run.predicted().get("wavenumber")
     # As far as amplitudes of a tenth of the largest, at most to 20.
     edge = max(n[amplitude > 0.1 * amplitude.max()].max(initial=0) + 1, 1.5 * (predicted or 0), 6)
-    edge = min(int(edge), 20, max(nx, ny) // 2 - 1)
+    edge = max(0, min(int(edge), 20, max(nx, ny) // 2 - 1))
     name = f"predicted |n| = {predicted:.3g}" if predicted is not None else None
     if run.is_ring:
         bar.remove()

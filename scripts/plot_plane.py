@@ -24,17 +24,23 @@ def whole_view(s):
     return min(-s.reach, *re[keep]), right, -top, top
 
 
-def scatter(modes):
+def bars(s):
+    """Error bars; 0 of a mode that the disk's edge lies within one of: no eigenvalue answers to it
+    (match.c), and the bar grows without limit towards the edge."""
+    std, modulus = s.modes["std"], np.hypot(s.modes["re"], s.modes["im"])
+    return np.where(np.isfinite(std) & (modulus - std >= s.radius), std, 0)
+
+
+def scatter(s):
     """How far (rms) each mode's eigenvalues lie from its mean: its error bar, times sqrt((m + 1)/2)
-    for m degenerate ones, which repel each other; 0 where the bar is infinite."""
-    std = np.where(np.isfinite(modes["std"]), modes["std"], 0)
-    return std * np.sqrt((modes["multiplicity"] + 1) / 2)
+    for m degenerate ones, which repel each other."""
+    return bars(s) * np.sqrt((s.modes["multiplicity"] + 1) / 2)
 
 
 def group_points(s, group):
     """(re, im) of the group's measured outliers and of what its modes' scatter spans."""
     mine, found = s.modes["group"] == group, s.outliers["group"] == group
-    reach, re, im = (values[mine] for values in (scatter(s.modes), s.modes["re"], s.modes["im"]))
+    reach, re, im = (values[mine] for values in (scatter(s), s.modes["re"], s.modes["im"]))
     x, y = s.outliers["re"][found], s.outliers["im"][found]
     x, y = both(x, y) if np.all(im == 0) else (x, y)
     return np.concatenate([re - reach, re + reach, x]), np.concatenate([im - reach, im + reach, y])
@@ -166,18 +172,17 @@ def draw_measured(s, axes, size):
 
 def draw_predicted(s, axes, circles):
     """Crosses as long as one mode's error bar; with `circles`, those of the modes' scatter."""
-    std = np.where(np.isfinite(s.modes["std"]), s.modes["std"], 0)
     x, y = both(s.modes["re"], s.modes["im"])
-    bars, _ = both(std, s.modes["im"])
+    length, _ = both(bars(s), s.modes["im"])
     if len(x) == 0:
         return
-    axes.errorbar(x, y, xerr=bars, yerr=bars * (y != 0), fmt="+", markersize=3.5, color=BLUE,
+    axes.errorbar(x, y, xerr=length, yerr=length * (y != 0), fmt="+", markersize=3.5, color=BLUE,
                   markeredgewidth=0.7, elinewidth=0.7, zorder=4,
                   label="predicted mode, with its error bar")
     if circles:
         style = {"color": SKY, "linewidth": 0.6, "linestyle": ":"}
         axes.plot([], [], **style, label="rms scatter of degenerate modes")
-        for a, b, r in zip(x, y, both(scatter(s.modes), s.modes["im"])[0]):
+        for a, b, r in zip(x, y, both(scatter(s), s.modes["im"])[0]):
             axes.add_patch(patches.Circle((a, b), r, fill=False, zorder=3.5, **style))
 
 
@@ -200,7 +205,7 @@ def draw_plane(s, axes, view, close):
     draw_predicted(s, axes, close)
     if in_row:
         x, y = (values[s.outliers["re"] > s.reach] for values in (s.outliers["re"], s.outliers["im"]))
-        edge = max([*scatter(s.modes), *y[np.hypot(x, y) > s.reach]], default=0) + 4 / unit
+        edge = max([*scatter(s), *y[np.hypot(x, y) > s.reach]], default=0) + 4 / unit
         edge = min(edge, axes.get_ylim()[1] - room / unit)
     else:
         edge = axes.get_xlim()[1] - (room - 2) / unit

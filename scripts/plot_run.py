@@ -89,6 +89,11 @@ class Run(Network):
         units = self.variable.attrs.get("units", "1")
         return "dimensionless" if units == "1" else units
 
+    @property
+    def is_measured(self):
+        """Whether /order holds a verdict: a run that stopped early has none."""
+        return "agrees" in self.order and np.isfinite(self.order.get("mean_activity", np.nan))
+
     def predicted(self):
         """|n| and frequency of the mode of largest growth, named as in /order; empty if none grows.
 
@@ -121,12 +126,16 @@ def open_file(path):
                     "`brisc run` or `brisc spectrum` wrote") from None
 
 
+def attributes(group):
+    """Its attributes; texts of fixed length too as str."""
+    return {k: v.decode() if isinstance(v, bytes) else v
+            for k, v in getattr(group, "attrs", {}).items()}
+
+
 def contents(file, name):
     group = file.get(name, {})
     values = {k: v[()] for k, v in group.items() if isinstance(v, h5py.Dataset)}
-    attributes = {k: v.decode() if isinstance(v, bytes) else v
-                  for k, v in getattr(group, "attrs", {}).items()}
-    return {**attributes, **values}
+    return {**attributes(group), **values}
 
 
 def order_of_trial(file, trial, trials):
@@ -151,7 +160,7 @@ def read_network(path, file, population):
     if shown not in names:
         raise Fault(f"--population {shown}: not in {path}; it has {', '.join(names)}", 2)
     shapes = {name: (file[f"y_{name}"].size, file[f"x_{name}"].size) for name in names}
-    return Network(path, dict(file.attrs), yaml.safe_load(file.attrs["config"]), shapes, shown)
+    return Network(path, attributes(file), yaml.safe_load(file.attrs["config"]), shapes, shown)
 
 
 def read_run(path, file, population, trial):

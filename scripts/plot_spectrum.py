@@ -116,6 +116,15 @@ def draw_radial(s, axes):
 # ---- tables ----
 
 
+def transient_row(s):
+    """Of an unstable network the growth is beside that of its leading mode (nonnormal.h)."""
+    unstable = np.nanmax(s.re) > 1
+    rising = s.transient_horizon is not None and s.transient_time > 0.99 * s.transient_horizon
+    return ("largest growth over the unstable mode's" if unstable else "largest transient growth",
+            "", f"{float(s.transient_growth):.3g}{', still rising' if rising else ''} "
+                f"at {float(s.transient_time):.3g} τ")
+
+
 def summary_rows(s):
     """(quantity, predicted, measured) as text."""
     yield "radius of the disk", number(s.radius, 3), number(s.bulk_radius_measured, 3)
@@ -124,13 +133,12 @@ def summary_rows(s):
         yield "Kolmogorov–Smirnov distance", "", number(float(s.ks), 3)
     predicted = f"{np.sum(s.group['multiplicity']):.0f}"
     yield "outliers, a pair counted once", predicted, f"{np.sum(s.group['found']):.0f}"
-    yield "missing", "", f"{s.missing}" + ("" if s.full else f" among the {len(s.re)} that lead")
+    yield "missing" + (", of those clear of the disk" if s.full else ""), "", f"{s.missing}" + ("" if s.full else f" among the {len(s.re)} that lead")
     yield "not predicted", "", f"{s.unpredicted}"
     if s.henrici is not None:
         yield "departure from normality (Henrici)", "", \
             f"{number(float(s.henrici), 1)}, {float(s.henrici_relative):.2f} of the norm"
-        yield "largest transient growth", "", \
-            f"{float(s.transient_growth):.3g} at {float(s.transient_time):.3g} τ"
+        yield transient_row(s)
     count = f"all {len(s.re):,}" if s.full else f"{len(s.re)} leading"
     loose = int(np.sum(~s.converged))
     yield "eigenvalues", "", f"{count}, {s.solver}" + (f", {loose} unconverged" if loose else "")

@@ -131,8 +131,10 @@ def signals(study):
         child = study.start(place, "run", "c.yaml", "-o", "run.h5")
         while child.poll() is None and not os.path.exists(os.path.join(place, "run.h5.checkpoint.previous")):
             time.sleep(0.01)
-        busy = study.run(place, "resume", "run.h5")
-        study.expect("resumed while it runs", busy.returncode == USAGE and "another program" in busy.err, busy.err)
+        for words in (["resume", "run.h5"], ["run", "c.yaml", "-o", "run.h5", "--force"], ["spectrum", "run.h5"]):
+            busy = study.run(place, *words)
+            study.expect(f"{words[0]} while it runs", busy.returncode == USAGE and "another program" in busy.err,
+                         busy.err)
         child.send_signal(number)
         asked = time.monotonic()
         _, err = child.communicate(timeout=60)
@@ -146,9 +148,14 @@ def signals(study):
             done = study.run(place, "resume", "run.h5", "--threads", "3")
         study.expect(f"{name}: resume", done.returncode == DONE and "resumed" in done.out, done.err)
         stopped += study.same(f"{name}: resumed with {' '.join(other)}", place, whole)
+        with h5py.File(os.path.join(place, "run.h5"), "r+"):
+            busy = study.run(place, "resume", "run.h5", "--until", "1001")
+            study.expect(f"{name}: while another program writes it", busy.returncode == USAGE and
+                         "another program" in busy.err, busy.err)
         again = study.run(place, "resume", "run.h5")
         study.expect(f"{name}: again", again.returncode == DONE and "is complete" in again.out, again.err)
         study.same(f"{name}: again", place, whole)
+    slow_disk(study)
     on_gpu = study.run(place, "selftest", "--backend", "cuda")
     if on_gpu.returncode == DONE and "skipped" not in on_gpu.out + on_gpu.err:
         for begin, end in (("cpu", "cuda"), ("cuda", "cpu")):
@@ -164,6 +171,76 @@ def signals(study):
     else:
         print("skipped: stopped on cpu, resumed on cuda, and back: no GPU here")
     print(f"signals: {stopped} of 3 stopped runs end in the uninterrupted run's bytes")
+
+
+SLOW = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+int fdatasync(int fd) {
+    usleep(500000);
+    return fsync(fd);
+}
+/* Like NFS: an exclusive lock is for those who may write. */
+int flock(int fd, int operation) {
+    int (*real)(int, int) = dlsym(RTLD_NEXT, "flock");
+    if (operation & LOCK_EX && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+        errno = EBADF;
+        return -1;
+    }
+    return real(fd, operation);
+}
+"""
+
+
+def slow_disk(study):
+    """Two signals, of which the second comes while the checkpoint is written; a lock as on NFS."""
+    place = study.place("slow", SMALL.replace("20ms", "0s").replace("333", "100000000"))
+    shim = compile_shim(place, SLOW)
+    if not shim:
+        return
+    study.environment.update(LD_PRELOAD=shim)
+    for first, second in ((signal.SIGTERM, signal.SIGUSR1), (signal.SIGUSR1, signal.SIGTERM)):
+        child = study.start(place, "run", "c.yaml", "-o", "run.h5", "--force", "--set", "simulation.duration=100000",
+                            "--set", "output.every=100")
+        path = os.path.join(place, "run.h5")
+        while child.poll() is None and not begun(path):
+            time.sleep(0.01)
+        busy = study.run(place, "resume", "run.h5")
+        study.expect("resumed while it runs, NFS", child.poll() is not None or "another program" in busy.err, busy.err)
+        child.send_signal(first)
+        time.sleep(0.4)
+        child.send_signal(second)
+        _, err = child.communicate(timeout=60)
+        if "ASan" in err:
+            print("skipped: a slow disk: not under the address sanitizer")
+            break
+        study.expect(f"{first.name}, then {second.name}", child.returncode == STOPPED and
+                     "brisc resume run.h5" in err, f"{child.returncode} {err}")
+        os.unlink(os.path.join(place, "run.h5"))
+    del study.environment["LD_PRELOAD"]
+
+
+def begun(path):
+    if not os.path.exists(path):
+        return False
+    with h5py.File(path) as file:
+        return file["frames_written"][()] > 0
+
+
+def compile_shim(place, text):
+    """A library to preload, or None."""
+    with open(os.path.join(place, "shim.c"), "w") as file:
+        file.write(text)
+    built = subprocess.run(["cc", "-shared", "-fPIC", "-O1", "shim.c", "-o", "shim.so", "-ldl"], cwd=place,
+                           capture_output=True, text=True)
+    if built.returncode:
+        print(f"skipped: no compiler ({built.stderr.strip()[:80]})")
+        return None
+    return os.path.join(place, "shim.so")
 
 
 def differing(path, whole):
@@ -316,6 +393,14 @@ def damage(study):
             attempt(f"{name}: cut at {size}", {name: kept[name][:size]})
             cuts += 1
     attempt("both checkpoints cut", {n: kept[n][:100] for n in names[1:]})
+    place = os.path.join(study.folder, "damage_whole")
+    for at in (0, 9):
+        with open(os.path.join(place, "run.h5"), "r+b") as file:
+            file.seek(at)
+            file.write(bytes([whole[at] ^ 0x40]))
+        done = study.run(place, "resume", "run.h5")
+        study.expect(f"a complete file, byte {at}", done.returncode == DONE and "is put back" in done.err, done.err)
+        study.same(f"a complete file, byte {at}", place, whole)
     print(f"damage: {flips} single-bit flips, {cuts} truncations: {counts['complete']} ended in the "
           f"uninterrupted run's bytes, {counts['refused']} refused, {counts['crash']} crashes, "
           f"{counts['wrong']} wrong; analyze and spectrum of the damaged files: {reads['read']} read, "
@@ -439,15 +524,12 @@ def faults(study):
 
     # A frame that cannot be written once; and one that never can.
     place = study.place("writes", SMALL)
-    with open(os.path.join(place, "shim.c"), "w") as file:
-        file.write(SHIM)
-    built = subprocess.run(["cc", "-shared", "-fPIC", "-O1", "shim.c", "-o", "shim.so", "-ldl"], cwd=place,
-                           capture_output=True, text=True)
-    if built.returncode == 0:
+    shim = compile_shim(place, SHIM)
+    if shim:
         study.reference("writes_whole", SMALL)
         whole = contents(os.path.join(study.folder, "writes_whole", "run.h5"))
         for count, code in ((1, DONE), (100, FAILED)):
-            study.environment.update(LD_PRELOAD=os.path.join(place, "shim.so"), FAIL_SIZE=str(60 * 60 * 4),
+            study.environment.update(LD_PRELOAD=shim, FAIL_SIZE=str(60 * 60 * 4),
                                      FAIL_FROM="150", FAIL_COUNT=str(count))
             done = study.run(place, "run", "c.yaml", "-o", "run.h5", "--force")
             for key in ("LD_PRELOAD", "FAIL_SIZE", "FAIL_FROM", "FAIL_COUNT"):
@@ -455,15 +537,14 @@ def faults(study):
             if "Sanitizer" in done.err or "ASan" in done.err:
                 print("skipped: failing writes: not under the address sanitizer")
                 break
-            outcome(f"a frame that fails {count} times", done, code, ["Input/output error"])
+            outcome(f"a frame that fails {count} times", done, code,
+                    ["Input/output error", "brisc resume run.h5" if count > 1 else "trying again"])
             n = study.readable(f"a frame that fails {count} times", os.path.join(place, "run.h5"))
             study.expect(f"a frame that fails {count} times", n >= 30, n)
             if code != DONE:
                 done = study.run(place, "resume", "run.h5")
                 study.expect("after failing writes", done.returncode == DONE, done.err)
                 study.expect("after failing writes", contents(os.path.join(place, "run.h5")) == whole)
-    else:
-        print(f"skipped: failing writes: no compiler ({built.stderr.strip()[:80]})")
     print(f"faults: {tried} tried")
 
 

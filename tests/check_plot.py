@@ -1,8 +1,11 @@
-"""The pages of scripts/plot.py for measured spectra: check_plot.py BRISC."""
+"""The pages of scripts/plot.py for runs and measured spectra: check_plot.py BRISC."""
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
+from types import SimpleNamespace
 
 try:
     import h5py
@@ -17,7 +20,10 @@ except ImportError as missing:
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts")
 sys.path.insert(0, SCRIPTS)
-from plot_plane import spread_out  # noqa: E402
+from plot_panels import verdict_rows  # noqa: E402
+from plot_plane import closer_view, spread_out  # noqa: E402
+from plot_run import read_run  # noqa: E402
+from plot_spectrum import transient_row  # noqa: E402
 
 SMALL = ["configs/wave.yaml", "--set", "populations.E.lattice=[24, 24]", "--set",
          "populations.I.lattice=[12, 12]"]
@@ -35,6 +41,35 @@ def share_of_ink(picture, top, bottom, left, right):
     height, width = picture.shape[:2]
     part = picture[int(top * height):int(bottom * height), int(left * width):int(right * width), :3]
     return np.mean(np.ptp(part, axis=2) > GREY)
+
+
+def verdict_of(file):
+    with h5py.File(file) as run:
+        return list(verdict_rows(read_run(pathlib.Path(file), run, None)))
+
+
+def check_run(program, folder):
+    """A run, the same file without its verdict (as a stopped run leaves it), a single neuron."""
+    file, stopped, single = (os.path.join(folder, f"{name}.h5")
+                             for name in ("run", "stopped", "single"))
+    short = ["--quiet", "--set", "simulation.duration=40", "--set", "simulation.onset=10", "--set",
+             "expect.regime=undecided"]
+    one = [option for a in "EI" for option in ("--set", f"populations.{a}.lattice=[1]")]
+    for config, output in ((SMALL, file), ([*SMALL, *one], single)):
+        subprocess.run([program, "run", *config, *short, "-o", output], check=True,
+                       stdout=subprocess.DEVNULL)
+    shutil.copy(file, stopped)
+    with h5py.File(stopped, "r+") as run:
+        run["order/mean_activity"][()] = np.nan
+    for path in (file, stopped, single):
+        done = plot(path, "-o", os.path.join(folder, "run.png"))
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    regime, *rows = verdict_of(file)
+    assert regime[1].isalpha() and regime[2].isalpha(), regime
+    assert float(dict((row[0], row[2]) for row in rows)["mean activity"]) > 0, rows
+    regime, *rows = verdict_of(stopped)
+    assert regime[2] == "not measured", regime
+    assert "nan" not in str(rows), rows
 
 
 def check_page(file, folder):
@@ -104,6 +139,26 @@ def check_labels():
     assert abs(np.mean(placed[[0, 1, 3]]) - np.mean(at[[0, 1, 3]])) < 1e-12
 
 
+def check_dissolved():
+    """A mode at the disk's edge, whose error bar has grown beyond all bounds, does not set the view."""
+    modes = {name: np.array(column) for name, column in (
+        ("re", [1.001, 0.2]), ("im", [0.0, 3.0]), ("std", [9.0, 0.1]), ("multiplicity", [4, 1]),
+        ("group", [1, 2]))}
+    outliers = {"re": np.array([0.3]), "im": np.array([3.1]), "group": np.array([2.0])}
+    s = SimpleNamespace(radius=1.0, reach=1.3, full=True, groups=2, modes=modes, outliers=outliers,
+                        re=np.array([0.3, 0.3, 0.5]), im=np.array([3.1, -3.1, 0.0]))
+    assert np.abs(closer_view(s)[1]).max() < 4, closer_view(s)
+
+
+def check_transient():
+    """Growth beside an unstable mode's, and one that has not peaked, are called so."""
+    s = SimpleNamespace(re=np.array([0.5, np.nan]), transient_growth=7.0, transient_time=2.5,
+                        transient_horizon=10.0)
+    assert transient_row(s) == ("largest transient growth", "", "7 at 2.5 τ")
+    s.re, s.transient_time = np.array([1.5, 0.2]), 10.0
+    assert transient_row(s) == ("largest growth over the unstable mode's", "", "7, still rising at 10 τ")
+
+
 def main(program):
     with tempfile.TemporaryDirectory() as folder:
         full, leading = (os.path.join(folder, name) for name in ("full.h5", "leading.h5"))
@@ -114,7 +169,10 @@ def main(program):
             check_groups(file)
         check_full(full)
         check_errors(leading, folder)
+        check_run(program, folder)
     check_labels()
+    check_dissolved()
+    check_transient()
 
 
 main(os.path.abspath(sys.argv[1]))

@@ -123,6 +123,45 @@ static void test_damage(void **state) {
     assert_fails(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_FAILED, "no checkpoint");
 }
 
+/* The previous one takes a damaged one's place, and other writers stay out. */
+static void test_make_last(void **state) {
+    (void)state;
+    float h[NEURONS];
+    unsigned char skeleton[SKELETON];
+    uint64_t stored;
+    char last[400];
+    checkpoint_t c = example(h, skeleton), back = {0}, other = {0};
+    assert_int_equal(checkpoint_store(path, &c, &stored), STATUS_OK);
+    c.position.step = 2000;
+    assert_int_equal(checkpoint_store(path, &c, &stored), STATUS_OK);
+    close(c.lock - 1); /* its writer is killed */
+    name(last, ".checkpoint");
+    write_all(last, skeleton, SKELETON);
+    for (int missing = 0; missing < 2; missing++) {
+        assert_int_equal(checkpoint_lock(path, &back), STATUS_OK);
+        assert_fails(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_FAILED, last);
+        assert_int_equal(checkpoint_load(path, CHECKPOINT_PREVIOUS, &back), STATUS_OK);
+        assert_int_equal(checkpoint_make_last(path, &back), STATUS_OK);
+        assert_fails(checkpoint_lock(path, &other), STATUS_USAGE, "another program");
+        assert_int_equal(files_in_folder(), 1);
+        checkpoint_destroy(&back);
+        assert_int_equal(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_OK);
+        assert_int_equal(back.position.step, 1000);
+        checkpoint_destroy(&back);
+        char previous[400];
+        name(previous, ".checkpoint.previous");
+        assert_int_equal(rename(last, previous), 0); /* killed between two renames */
+    }
+}
+
+/* A message may quote the one before. */
+static void test_message(void **state) {
+    (void)state;
+    status_fail(STATUS_FAILED, __FILE__, __LINE__, "one");
+    status_fail(STATUS_FAILED, __FILE__, __LINE__, "two (%s)", status_message());
+    assert_string_equal(status_message(), "two (one)");
+}
+
 /* A checksum that fits does not make nonsense sound. */
 static void test_unsound(void **state) {
     (void)state;
@@ -198,6 +237,8 @@ int main(void) {
         cmocka_unit_test_teardown(test_damage, empty_folder),
         cmocka_unit_test_teardown(test_unsound, empty_folder),
         cmocka_unit_test_teardown(test_version_1, empty_folder),
+        cmocka_unit_test_teardown(test_make_last, empty_folder),
+        cmocka_unit_test(test_message),
         cmocka_unit_test(test_frames_hash),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

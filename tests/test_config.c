@@ -208,9 +208,10 @@ static void test_every_row(void **state) {
                                              {"output.every", "8"},
                                              {"dynamics.tau", "30"},
                                              {"populations.*.tau", "30"}};
-    config_t base, changed;
-    parse(text, &base);
+    bool section;
+    const choice_t *kinds = param_find("populations.*.gain.kind", &section)->choices;
     for (size_t i = 0; i < n_params; i++) {
+        config_t base, changed;
         const param_t *p = &params[i];
         const choice_t *last = p->choices;
         while (last && last[1].name)
@@ -226,8 +227,13 @@ static void test_every_row(void **state) {
         for (const char *c = p->path; *c; c++) /* the only population is E */
             set[n++] = *c == '*' ? 'E' : *c;
         snprintf(set + n, sizeof set - n, "=%s", value);
-        const char *sets[] = {set};
-        if (config_parse(text, "test.yaml", sets, 1, &changed) != STATUS_OK)
+        char gain[PATH_SIZE]; /* a kind that uses the row */
+        bool of_gain = p->scope == SCOPE_POPULATION && p->only_if.values;
+        snprintf(gain, sizeof gain, "populations.E.gain.kind=%s",
+                 kinds[of_gain ? __builtin_ctz(p->only_if.values) : GAIN_TANH].name);
+        const char *sets[] = {gain, set};
+        if (config_parse(text, "test.yaml", sets, 1, &base) != STATUS_OK ||
+            config_parse(text, "test.yaml", sets, 2, &changed) != STATUS_OK)
             fail_msg("%s", status_message());
         bool shown = false;
         char out[VALUE_SIZE];
@@ -241,8 +247,8 @@ static void test_every_row(void **state) {
         if (memcmp(&base, &changed, sizeof base) == 0 && strcmp(p->path, "dynamics.model") != 0)
             fail_msg("%s changes nothing", set);
         config_destroy(&changed);
+        config_destroy(&base);
     }
-    config_destroy(&base);
 }
 
 static void test_unused_range(void **state) {

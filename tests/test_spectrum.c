@@ -159,11 +159,16 @@ static void planted_in_a_random_matrix(void **state) {
     spectrum_destroy(&full);
 
     spectrum_options_t more = {.leading = (uint32_t)c.n - 1, .by = LEADING_REAL, .delta = 0.01};
-    assert_int_equal(spectrum_check(&fake, c.n, &more), STATUS_USAGE);
+    assert_int_equal(spectrum_check(&fake, &c.plan, &more), STATUS_USAGE);
     more.leading--;
-    assert_int_equal(spectrum_check(&fake, c.n, &more), STATUS_OK);
+    assert_int_equal(spectrum_check(&fake, &c.plan, &more), STATUS_OK);
+    more.leading = 7000;
+    c.plan.net.population[0].nx = 250;
+    c.plan.net.population[0].ny = 200;
+    assert_int_equal(spectrum_check(&fake, &c.plan, &more), STATUS_USAGE);
+    assert_non_null(strstr(status_message(), "ask for 6683 at most"));
     more.full = true;
-    assert_int_equal(spectrum_check(&fake, 50000, &more), STATUS_FAILED);
+    assert_int_equal(spectrum_check(&fake, &c.plan, &more), STATUS_FAILED);
     assert_non_null(strstr(status_message(), "50000 neurons"));
     matrix_destroy(&matrix);
     free(gain);

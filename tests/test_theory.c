@@ -267,6 +267,36 @@ static void fixed_points_of_a_bistable_network(void **state) {
     theory_destroy(&theory);
 }
 
+/* h = tanh(h): a root of third order, about which Newton's method stops anywhere within 1e-4. */
+static void critical_point_is_one(void **state) {
+    (void)state;
+    gain_config_t tanh_gain = {.kind = GAIN_TANH, .max = 1.0, .slope = 1.0};
+    theory_t theory = homogeneous(1.0, tanh_gain, 0.0, 1.5);
+    assert_int_equal(theory.fixed_points, 1);
+    assert_true(theory.fixed_point[0].h[0] == 0.0);
+    theory_destroy(&theory);
+}
+
+/* An oscillator, which never comes to rest, in steps far shorter than tau; and with one tau far
+ * longer than the other. */
+static void short_steps_take_no_longer(void **state) {
+    (void)state;
+    double g[2][2] = {{13.05, -9.0}, {15.3, -9.0}}, d[2][2] = {{0.2, 0.2}, {0.2, 0.2}};
+    for (int slow = 0; slow < 2; slow++) {
+        config_t c = network_ei(16, g, d, 0.1, 0.95);
+        if (slow)
+            c.population[1].tau_ms = 1e6;
+        else
+            c.simulation.dt_ms = 1e-6;
+        double start = seconds();
+        theory_t theory = predict(&c);
+        assert_true(seconds() - start < 5.0); /* 0.02 and 0.2 s; minutes by steps of dt alone */
+        if (!slow)
+            assert_non_null(strstr(theory.followed_reason, "does not settle"));
+        theory_destroy(&theory);
+    }
+}
+
 /* No fixed point: h = 2 max(0, h) + 1. */
 static void growth_without_limit_is_reported(void **state) {
     (void)state;
@@ -447,6 +477,8 @@ int main(void) {
         cmocka_unit_test(coarse_population_hides_no_wave),
         cmocka_unit_test(uniform_profile_is_exact),
         cmocka_unit_test(fixed_points_of_a_bistable_network),
+        cmocka_unit_test(critical_point_is_one),
+        cmocka_unit_test(short_steps_take_no_longer),
         cmocka_unit_test(growth_without_limit_is_reported),
         cmocka_unit_test(mean_field_of_a_random_network),
         cmocka_unit_test(mean_field_with_fixed_indegree),

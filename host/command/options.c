@@ -44,7 +44,7 @@ static const struct {
     {{"until", required_argument, NULL, 'u'}, "MS", "extend the run to this time", false},
     {{"variable", required_argument, NULL, 'v'}, "NAME", "which (time, y, x) variable", false},
     {{"onset", required_argument, NULL, 'n'}, "MS", "leave out what comes before", false},
-    {{"format", required_argument, NULL, 'm'}, "NAME", NULL, false},
+    {{"format", required_argument, NULL, 'm'}, "NAME", "text (default), markdown", false},
     {{"full", no_argument, NULL, 'F'},
      NULL,
      "every eigenvalue (default up to 6000 neurons)",
@@ -63,7 +63,7 @@ static const struct {
      "of J itself, not of J phi' at the fixed point",
      false},
     {{"at", required_argument, NULL, 'a'}, "MS", "of J phi' at a run's stored state", false},
-    {{"trial", required_argument, NULL, 'T'}, "N", NULL, false},
+    {{"trial", required_argument, NULL, 'T'}, "N", "of which trial, from 0 (default 0)", false},
     {{"exact", no_argument, NULL, 'e'}, NULL, "compare the symbol with its aliased block", false},
     {{"single", no_argument, NULL, 'S'}, NULL, "float32, where the solver has it (GPU)", false},
     {{"simd", required_argument, NULL, 'i'},
@@ -104,6 +104,25 @@ void command_help(void) {
            "usage or config;\n3 stopped by a signal.\n");
 }
 
+/* Of an option that means another thing to each command. */
+static const char *help_of(const command_t *command, size_t row) {
+    static const struct {
+        const char *command, *help;
+        int letter;
+    } own[] = {
+        {"plan", "the run's output: the disk whose room counts", 'o'},
+        {"run", "the result (default: CONFIG's name with .h5, in this folder)", 'o'},
+        {"spectrum", "the result (default: into FILE.h5; of a config: its name with _spectrum.h5)",
+         'o'},
+        {"export", "csr (default) or sonata", 'm'},
+        {"analyze", "only this one, from 0 (default all)", 'T'},
+    };
+    for (size_t k = 0; k < sizeof own / sizeof own[0]; k++)
+        if (own[k].letter == rows[row].option.val && strcmp(own[k].command, command->name) == 0)
+            return own[k].help;
+    return rows[row].help;
+}
+
 void command_help_of(const command_t *command) {
     printf("usage: brisc %s %s%s[options]\n\n%s\n\noptions:\n", command->name, command->arguments,
            command->arguments[0] ? " " : "", command->summary);
@@ -113,14 +132,7 @@ void command_help_of(const command_t *command) {
         char left[64];
         snprintf(left, sizeof left, "%s--%s%s%s", rows[k].option.val == 'o' ? "-o, " : "",
                  rows[k].option.name, rows[k].value ? " " : "", rows[k].value ? rows[k].value : "");
-        const char *help = rows[k].help;
-        if (rows[k].option.val == 'm')
-            help = strcmp(command->name, "export") == 0 ? "csr (default) or sonata"
-                                                        : "text (default), markdown";
-        if (rows[k].option.val == 'T')
-            help = strcmp(command->name, "analyze") == 0 ? "only this one, from 0 (default all)"
-                                                         : "of which trial, from 0 (default 0)";
-        printf("  %-26s %s\n", left, help);
+        printf("  %-26s %s\n", left, help_of(command, k));
     }
 }
 

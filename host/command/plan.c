@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "host/command/report.h"
 #include "host/io/snapshot.h"
 #include "host/progress.h"
+#include "host/simulate.h"
 
 enum { SAMPLE_SYNAPSES = 10000000, SAMPLE_STEPS = 20, SAMPLE_TRIALS = 16 };
 
@@ -117,36 +119,45 @@ static status_t time_needed(const options_t *options, const config_t *config,
     return status;
 }
 
+/* Frames, the XDMF file that lists them, two checkpoints. */
 static uint64_t disk_needed(const config_t *config) {
+    enum { XDMF_BYTES = 800, XDMF_TRIALS = 16, CHECKPOINT_BYTES = 65536, ORDER_BYTES = 256 };
     uint64_t neurons = 0, fields = 0;
     for (uint32_t a = 0; a < config->populations; a++)
         neurons += (uint64_t)config->population[a].lattice[0] * config->population[a].lattice[1];
     for (unsigned bits = config->output.fields; bits; bits >>= 1)
         fields += bits & 1u;
-    enum { SKELETON = 65536, OF_A_TRIAL = 256, CHECKPOINTS_KEPT = 3 }; /* one being replaced */
-    uint64_t states = config_checkpoints(config) ? CHECKPOINTS_KEPT : 0,
-             frames = config_frames(config);
-    return config->simulation.trials *
-               (neurons * (fields * frames + states) * sizeof(float) + OF_A_TRIAL) +
-           SKELETON;
+    uint64_t trials = config->simulation.trials, kept = config_checkpoints(config) ? 2 : 0;
+    uint64_t described = trials < XDMF_TRIALS ? trials : XDMF_TRIALS;
+    uint64_t frame =
+        fields * (trials * neurons * sizeof(float) + described * config->populations * XDMF_BYTES);
+    return config_frames(config) * frame +
+           kept * (trials * neurons * sizeof(float) + CHECKPOINT_BYTES) + trials * ORDER_BYTES +
+           CHECKPOINT_BYTES;
 }
 
-static uint64_t disk_free(const char *output) {
+static status_t disk_free(const char *output, uint64_t *bytes) {
     char folder[4096] = ".";
     const char *slash = output ? strrchr(output, '/') : NULL;
     if (slash && (size_t)(slash - output) < sizeof folder - 1)
         snprintf(folder, sizeof folder, "%.*s", (int)(slash - output) + 1, output);
     struct statvfs disk;
-    return statvfs(folder, &disk) == 0 ? (uint64_t)disk.f_bavail * disk.f_frsize : 0;
+    if (statvfs(folder, &disk) != 0)
+        FAIL(STATUS_USAGE, "%s cannot be written: %s: %s; give another place with -o",
+             output ? output : folder, folder, strerror(errno));
+    *bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return STATUS_OK;
 }
 
 static status_t report(const options_t *options, const config_t *config, const network_plan_t *plan,
                        const backend_t *backend) {
     char device[256];
-    uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config);
+    uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config), room = 0;
     uint64_t host = snapshot_memory(config);
     double build_s = 0.0, step_s = 0.0;
     TRY(backend->available(device, sizeof device));
+    TRY(initial_check(config, &plan->net));
+    TRY(disk_free(options->output, &room));
     TRY(memory_needed(plan, backend, &needed, &connectivity));
     TRY(backend->memory_free(&available));
     TRY(time_needed(options, config, plan, backend, &build_s, &step_s));
@@ -159,8 +170,8 @@ static status_t report(const options_t *options, const config_t *config, const n
             (json_int_t)neurons, "trials", (json_int_t)plan->net.trials, "synapses",
             plan->synapses_expected, "memory_bytes", (json_int_t)needed, "memory_free_bytes",
             (json_int_t)available, "host_bytes", (json_int_t)host, "disk_bytes", (json_int_t)disk,
-            "disk_free_bytes", (json_int_t)disk_free(options->output), "build_s", build_s,
-            "simulate_s", run_s, "backend", backend->name, "device", device)));
+            "disk_free_bytes", (json_int_t)room, "build_s", build_s, "simulate_s", run_s, "backend",
+            backend->name, "device", device)));
     else
         printf("network   %llu neurons, %.4g synapses expected, %u trial%s\n"
                "memory    %.1f MB on the device (%.2f bytes a synapse), %.1f MB free\n"
@@ -172,14 +183,14 @@ static status_t report(const options_t *options, const config_t *config, const n
                plan->net.trials == 1 ? "" : "s", (double)needed * 1e-6,
                plan->synapses_expected > 0.0 ? (double)connectivity / plan->synapses_expected : 0.0,
                (double)available * 1e-6, (double)host * 1e-6, (double)disk * 1e-6,
-               (unsigned long long)config_frames(config), (double)disk_free(options->output) * 1e-6,
-               build_s, run_s, steps, 1e3 * step_s, backend->name, device);
+               (unsigned long long)config_frames(config), (double)room * 1e-6, build_s, run_s,
+               steps, 1e3 * step_s, backend->name, device);
     TRY(command_memory_check(plan, backend, host));
-    if (disk > disk_free(options->output))
+    if (disk > room)
         FAIL(STATUS_FAILED,
              "the output needs %.4g GB, %.4g GB are free on that disk; raise output.every, %sor "
              "write elsewhere with -o",
-             (double)disk * 1e-9, (double)disk_free(options->output) * 1e-9,
+             (double)disk * 1e-9, (double)room * 1e-9,
              plan->net.trials > 1 ? "take fewer simulation.trials, " : "");
     return STATUS_OK;
 }

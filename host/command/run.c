@@ -82,11 +82,8 @@ static status_t stopped(const options_t *options, const run_t *run) {
 static status_t go(const options_t *options, run_t *run) {
     if (!options->json)
         run_print_start(options, run);
-    status_t status = simulate(&run->config, &run->plan.net, run->backend, run->state, run->writer,
-                               options->quiet, &run->simulation);
-    status_t finished = snapshot_finish(run->writer);
-    TRY(status);
-    TRY(finished);
+    TRY(simulate(&run->config, &run->plan.net, run->backend, run->state, run->writer,
+                 options->quiet, &run->simulation));
     if (run->simulation.stopped)
         return stopped(options, run);
     if (run->simulation.saturated > 0.0)
@@ -129,6 +126,8 @@ static status_t end(run_t *run, status_t status) {
 static status_t run_new(const options_t *options, run_t *run) {
     kept_frames_t none = {0};
     TRY(command_output_check(options));
+    if (checkpoint_is_there(options->output)) /* --force replaces no file that is being written */
+        TRY(checkpoint_lock(options->output, &run->checkpoint));
     TRY(command_network(options, &run->config, &run->plan));
     for (uint32_t a = 0; a < run->config.populations; a++)
         if (run->config.population[a].initial.kind == INITIAL_FILE)
@@ -217,11 +216,24 @@ static status_t same_network(const options_t *options, const run_t *run) {
     return STATUS_OK;
 }
 
+/* Whether HDF5 can go through all of it. */
+static bool opens(const char *path) {
+    h5_file_t *file;
+    char **variables = NULL;
+    if (h5_open(path, 0, &file) != STATUS_OK)
+        return false;
+    bool whole = h5_frame_variables(file, &variables) == STATUS_OK;
+    free(variables);
+    return h5_close(file) == STATUS_OK && whole;
+}
+
 static status_t resume(const options_t *options, run_t *run) {
     bool changed = false;
     TRY(checkpoint_find(options->output, &run->checkpoint));
     TRY(changed_config(options, run, &changed));
     if (run->checkpoint.position.finished && !changed) {
+        if (!opens(options->output))
+            TRY(checkpoint_mend(options->output, &run->checkpoint));
         if (options->json)
             TRY(command_print_json(json_pack("{s:b, s:f}", "complete", 1, "resumed_from_ms",
                                              run->config.simulation.duration_ms)));

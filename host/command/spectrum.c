@@ -26,6 +26,8 @@ static status_t load(const options_t *options, measured_t *m) {
              "--set %s: the network of %s is as it was run; give a config to change it",
              options->set[0], options->input);
     TRY(h5_open(options->input, options->output == NULL, &m->file));
+    if (options->output == NULL && checkpoint_is_there(options->input)) /* keeps a resume out */
+        TRY(checkpoint_lock(options->input, &m->guard));
     if (h5_read_attribute_text(m->file, "/", "config", &yaml) != STATUS_OK)
         FAIL(STATUS_USAGE,
              "%s: holds no network (no attribute `config`); give the file of a brisc run, or a "
@@ -113,7 +115,7 @@ static status_t prepare(const options_t *options, measured_t *m) {
         .single = options->single,
         .quiet = options->quiet,
         .vectors = (uint32_t)options->vectors};
-    TRY(spectrum_check(m->backend, n, &m->options));
+    TRY(spectrum_check(m->backend, &m->plan, &m->options));
     TRY(command_memory_check(&m->plan, m->backend, 0));
     TRY(find_gains(options, m));
     TRY(find_theory(m));
@@ -134,9 +136,15 @@ static status_t measure(measured_t *m) {
 
 /* A file of its own, unless the group goes into the run's. */
 static status_t store(const options_t *options, measured_t *m) {
-    if (!options->output && m->file)
-        return write_spectrum(m->file, &m->config, &m->theory, &m->spectrum, m->matrix_name,
-                              m->options.vectors);
+    if (!options->output && m->file) {
+        h5_file_t *run = m->file;
+        m->file = NULL;
+        TRY(h5_close(run));
+        TRY(h5_open_copy(options->input, &m->file));
+        TRY(write_spectrum(m->file, &m->config, &m->theory, &m->spectrum, m->matrix_name,
+                           m->options.vectors));
+        return h5_commit(m->file);
+    }
     char *yaml;
     h5_file_t *file;
     uint64_t synapses = 0;
@@ -214,6 +222,7 @@ status_t command_spectrum(const options_t *options) {
         config_destroy(&m->config);
     }
     status_t closed = h5_close(m->file);
+    checkpoint_destroy(&m->guard);
     free(m->gain);
     free(m);
     return status != STATUS_OK ? status : closed;

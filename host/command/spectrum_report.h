@@ -3,14 +3,15 @@
 #define BRISC_SPECTRUM_REPORT_H
 
 #include "host/command/command.h"
-#include "host/io/h5.h"
+#include "host/io/checkpoint.h"
 #include "host/spectrum/spectrum.h"
 
 /* Everything that the command holds, so that one place frees it. */
 typedef struct {
     config_t config;
     network_plan_t plan;
-    h5_file_t *file; /* the run's, where one was given */
+    h5_file_t *file;    /* the run's, where one was given */
+    checkpoint_t guard; /* locks the run's file where the result goes into it */
     char output[OUTPUT_SIZE], device[256], matrix_name[64];
     const backend_t *backend;
     backend_state_t *state;

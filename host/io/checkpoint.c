@@ -161,7 +161,9 @@ static status_t lock(const char *name, const char *output, checkpoint_t *checkpo
     struct stat ours, named;
     do {
         unlock(checkpoint);
-        int fd = open(name, O_RDONLY | O_CLOEXEC);
+        int fd = open(name, O_RDWR | O_CLOEXEC); /* NFS locks only what may be written */
+        if (fd < 0)
+            fd = open(name, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
             FAIL(STATUS_FAILED, "%s: cannot be read: %s", name, strerror(errno));
         checkpoint->lock = fd + 1;
@@ -184,10 +186,11 @@ status_t checkpoint_lock(const char *output, checkpoint_t *checkpoint) {
         if (status != STATUS_FAILED)
             return status;
     }
-    FAIL(STATUS_USAGE,
-         "%s: has no checkpoint (%s.checkpoint), so it cannot be resumed; start anew with "
-         "`brisc run --force`",
-         output, output);
+    FAIL(
+        STATUS_USAGE,
+        "%s: has no checkpoint (%s.checkpoint), so it cannot be resumed; where the file was moved, "
+        "move its checkpoint too, else start anew with `brisc run --force`",
+        output, output);
 }
 
 status_t checkpoint_store(const char *output, checkpoint_t *checkpoint, uint64_t *stored) {
@@ -252,8 +255,9 @@ static status_t load(const char *name, checkpoint_t *checkpoint) {
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: is not a checkpoint", name);
     else if (version < 1 || version > VERSION)
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
-                             "%s: has format version %u; this brisc reads versions 1 to %d", name,
-                             version, VERSION);
+                             "%s: has format version %u, this brisc reads versions 1 to %d; resume "
+                             "with the brisc that wrote it (attribute git_commit of the output)",
+                             name, version, VERSION);
     else if (size != (uint64_t)file.st_size || crc != crc_of(bytes, (size_t)file.st_size))
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
                              "%s: is damaged: its checksum does not fit", name);
@@ -264,7 +268,7 @@ static status_t load(const char *name, checkpoint_t *checkpoint) {
 }
 
 status_t checkpoint_load(const char *output, checkpoint_age_t age, checkpoint_t *checkpoint) {
-    *checkpoint = (checkpoint_t){.lock = checkpoint->lock};
+    *checkpoint = (checkpoint_t){.lock = checkpoint->lock, .age = age};
     char *name = name_of(output, suffixes[age]);
     if (!name)
         FAIL(STATUS_FAILED, "%s: no memory", output);
@@ -272,6 +276,31 @@ status_t checkpoint_load(const char *output, checkpoint_age_t age, checkpoint_t 
     free(name);
     if (status != STATUS_OK)
         checkpoint_forget(checkpoint);
+    return status;
+}
+
+status_t checkpoint_make_last(const char *output, checkpoint_t *checkpoint) {
+    char *last = name_of(output, suffixes[CHECKPOINT_LAST]);
+    char *previous = name_of(output, suffixes[CHECKPOINT_PREVIOUS]);
+    checkpoint_t damaged = {0};
+    status_t status = STATUS_OK;
+    if (!last || !previous)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: no memory", output);
+    else if (access(last, F_OK) == 0) { /* else the lock is on the previous one already */
+        damaged.lock = checkpoint->lock;
+        checkpoint->lock = 0;
+        status = lock(previous, output, checkpoint);
+    }
+    if (status == STATUS_OK && rename(previous, last) != 0)
+        status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: cannot be named: %s", last,
+                             strerror(errno));
+    if (status == STATUS_OK) {
+        sync_folder(output);
+        checkpoint->age = CHECKPOINT_LAST;
+    }
+    unlock(&damaged);
+    free(last);
+    free(previous);
     return status;
 }
 

@@ -23,15 +23,16 @@ typedef struct {
     float *h;          /* [trials][neurons of one] potentials, populations in order */
 } position_t;
 
+typedef enum { CHECKPOINT_LAST, CHECKPOINT_PREVIOUS, CHECKPOINTS } checkpoint_age_t;
+
 typedef struct {
     uint64_t connectivity_hash;
     char *config; /* resolved, as YAML; its seed and the step address every random number */
     layout_t layout;
     position_t position;
-    int lock; /* descriptor + 1 of the locked checkpoint file; 0: none */
+    int lock;             /* descriptor + 1 of the locked checkpoint file; 0: none */
+    checkpoint_age_t age; /* which one was loaded */
 } checkpoint_t;
-
-typedef enum { CHECKPOINT_LAST, CHECKPOINT_PREVIOUS, CHECKPOINTS } checkpoint_age_t;
 
 /* Keeps other runs and resumes of `output` out, as long as checkpoint->lock is held: who writes an
  * output holds a lock on its last checkpoint. (A lock on the output itself would keep a resume out
@@ -43,6 +44,9 @@ status_t checkpoint_store(const char *output, checkpoint_t *checkpoint, uint64_t
 /* Keeps the lock. STATUS_FAILED where it is missing, damaged, or of a format that this brisc does
  * not read. */
 status_t checkpoint_load(const char *output, checkpoint_age_t age, checkpoint_t *checkpoint);
+/* The previous checkpoint, which is sound, takes the place of the last one, which is not: so that
+ * the next one stored, whose first step is to rename the last, cannot lose both. Moves the lock. */
+status_t checkpoint_make_last(const char *output, checkpoint_t *checkpoint);
 void checkpoint_forget(checkpoint_t *checkpoint); /* all but the lock */
 void checkpoint_destroy(checkpoint_t *checkpoint);
 int checkpoint_is_there(const char *output); /* the last or the previous one */

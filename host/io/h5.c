@@ -62,6 +62,7 @@ void h5_quiet(void) {
 
 /* Raw data go straight to the system (no sieve buffer), so that kill -9 loses no written frame. */
 static hid_t access_properties(void) {
+    h5_quiet(); /* before anything of HDF5 */
     hid_t properties = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_sieve_buf_size(properties, 0);
     H5Pset_fclose_degree(properties, H5F_CLOSE_STRONG);
@@ -110,16 +111,10 @@ static status_t touch(const h5_file_t *file) {
     return STATUS_OK;
 }
 
-status_t h5_create(const char *path, int force, h5_file_t **result) {
+/* `path` and its temporary file, which is there and empty or a killed program's. */
+static status_t file_new(const char *path, int force, h5_file_t **result) {
     h5_quiet();
     *result = NULL;
-    struct stat existing;
-    if (stat(path, &existing) == 0) {
-        if (!S_ISREG(existing.st_mode))
-            FAIL(STATUS_USAGE, "%s: is not a regular file; give a file's name with -o", path);
-        if (!force)
-            FAIL(STATUS_USAGE, "%s: exists; --force overwrites it, -o gives another name", path);
-    }
     h5_file_t *file = calloc(1, sizeof *file);
     if (file == NULL)
         FAIL(STATUS_FAILED, "%s: no memory", path);
@@ -137,6 +132,21 @@ status_t h5_create(const char *path, int force, h5_file_t **result) {
         file_free(file);
         return status;
     }
+    *result = file;
+    return STATUS_OK;
+}
+
+status_t h5_create(const char *path, int force, h5_file_t **result) {
+    struct stat existing;
+    h5_file_t *file;
+    *result = NULL;
+    if (stat(path, &existing) == 0) {
+        if (!S_ISREG(existing.st_mode))
+            FAIL(STATUS_USAGE, "%s: is not a regular file; give a file's name with -o", path);
+        if (!force)
+            FAIL(STATUS_USAGE, "%s: exists; --force overwrites it, -o gives another name", path);
+    }
+    TRY(file_new(path, force, &file));
     hid_t access = access_properties(), creation = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
     H5Pset_obj_track_times(creation, 0);
@@ -146,7 +156,63 @@ status_t h5_create(const char *path, int force, h5_file_t **result) {
     if (file->id < 0) {
         unlink(file->temporary);
         file_free(file);
-        FAIL(STATUS_FAILED, "%s: cannot be created: %s", path, h5_reason());
+        FAIL(STATUS_FAILED,
+             "%s: cannot be created: %s; free space there, or name another place with -o", path,
+             h5_reason());
+    }
+    *result = file;
+    return STATUS_OK;
+}
+
+/* Bytes and mode of `from`; `to` is empty. */
+static bool copy(int from, int to) {
+    enum { AT_ONCE = 1 << 22 };
+    struct stat file;
+    char *bytes = malloc(AT_ONCE);
+    bool done = bytes && fstat(from, &file) == 0 && fchmod(to, file.st_mode & 07777) == 0;
+    for (ssize_t n = 1; done && n > 0;) {
+        n = read(from, bytes, AT_ONCE);
+        done = n >= 0;
+        for (ssize_t at = 0, put; done && at < n; at += put) {
+            put = write(to, bytes + at, (size_t)(n - at));
+            done = put > 0;
+        }
+    }
+    int error = errno;
+    free(bytes);
+    errno = error;
+    return done;
+}
+
+status_t h5_open_copy(const char *path, h5_file_t **result) {
+    h5_file_t *file;
+    char *real = realpath(path, NULL); /* a symbolic link stays one */
+    *result = NULL;
+    if (real == NULL)
+        FAIL(STATUS_USAGE, "%s: cannot be opened: %s", path, strerror(errno));
+    status_t status = file_new(real, 1, &file);
+    free(real);
+    TRY(status);
+    int from = open(file->path, O_RDONLY | O_CLOEXEC);
+    int to = open(file->temporary, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    bool copied = from >= 0 && to >= 0 && copy(from, to);
+    int error = errno;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    if (copied) {
+        hid_t access = access_properties();
+        file->id = H5Fopen(file->temporary, H5F_ACC_RDWR, access);
+        H5Pclose(access);
+    }
+    if (!copied || file->id < 0) {
+        unlink(file->temporary);
+        file_free(file);
+        FAIL(STATUS_FAILED,
+             "%s: cannot be copied to add to it: %s; free space there, or give another name with "
+             "-o",
+             path, copied ? h5_reason() : strerror(error));
     }
     *result = file;
     return STATUS_OK;
@@ -231,7 +297,9 @@ status_t h5_flush(h5_file_t *file) {
 status_t h5_settle(h5_file_t *file) {
     const char *name = file->temporary != NULL ? file->temporary : file->path;
     TRY(h5_flush(file));
-    if (H5Fclose(file->id) < 0)
+    hid_t id = file->id;
+    file->id = H5I_INVALID_HID; /* after a failed close it must not be closed again: that crashes */
+    if (H5Fclose(id) < 0)
         H5_FAIL(file, "close", "the file");
     hid_t access = access_properties();
     file->id = H5Fopen(name, H5F_ACC_RDWR, access);
@@ -245,6 +313,8 @@ status_t h5_commit(h5_file_t *file) {
     if (file->temporary == NULL)
         return STATUS_OK;
     TRY(h5_flush(file));
+    if (fsync(h5_descriptor(file)) != 0)
+        FAIL(STATUS_FAILED, "%s: cannot be synced: %s", file->path, strerror(errno));
     /* A hard link, unlike rename, never replaces a file that came into being meanwhile; rename
      * serves filesystems without hard links. */
     int failed = file->force ? -1 : link(file->temporary, file->path);
@@ -261,8 +331,10 @@ status_t h5_commit(h5_file_t *file) {
 }
 
 static status_t finish(h5_file_t *file) {
-    status_t flushed = file->writable && file->temporary == NULL ? h5_flush(file) : STATUS_OK;
-    bool closed = H5Fclose(file->id) >= 0;
+    bool open = file->id >= 0;
+    status_t flushed =
+        open && file->writable && file->temporary == NULL ? h5_flush(file) : STATUS_OK;
+    bool closed = !open || H5Fclose(file->id) >= 0;
     if (flushed == STATUS_OK && !closed)
         H5_FAIL(file, "close", "the file");
     return flushed;

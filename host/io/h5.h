@@ -17,6 +17,9 @@ typedef struct h5_file h5_file_t;
 status_t h5_create(const char *path, int force, h5_file_t **file);
 status_t h5_commit(h5_file_t *file); /* flushes; PATH is complete and readable from now on */
 status_t h5_open(const char *path, int writable, h5_file_t **file);
+/* To add to it: a copy under a temporary name, which h5_commit puts in its place, so that a kill
+ * leaves the one or the other. */
+status_t h5_open_copy(const char *path, h5_file_t **file);
 /* To write, while others may have it open to read. Who else writes, the caller has to know. */
 status_t h5_open_among_readers(const char *path, h5_file_t **file);
 int h5_is(const char *path); /* whether it is an HDF5 file; 0 where it cannot be read */

@@ -70,6 +70,10 @@ static status_t write_slot(snapshot_writer_t *writer, const slot_t *slot) {
         usleep(PAUSE_US);
         status = write_frame(writer, slot);
     }
+    if (status != STATUS_OK && writer->keeps)
+        FAIL(status,
+             "%s; when it can be written again, `brisc resume %s` goes on from the last checkpoint",
+             status_message(), h5_path(writer->file));
     TRY(status);
     writer->arrays_written++;
     writer->frames_hash +=

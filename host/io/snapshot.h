@@ -75,12 +75,13 @@ checkpoint_cost_t snapshot_checkpoint_cost(const snapshot_writer_t *writer);
 
 /* Finds the newest checkpoint of `output` that is sound and whose frames the file still holds;
  * warns where that is not the last one. Takes the lock, which checkpoint_destroy gives back.
- * STATUS_USAGE where there is nothing to resume or the file is being written; STATUS_FAILED where
- * all are damaged. Changes nothing. */
+ * STATUS_USAGE where there is nothing to resume, the file is being written, or is that of another
+ * config (the keys that differ are listed); STATUS_FAILED where all are damaged. Changes nothing.
+ */
 status_t checkpoint_find(const char *output, checkpoint_t *checkpoint);
-/* Brings the file to the checkpoint: mends its skeleton (with a warning), cuts its frames.
- * STATUS_USAGE where it is the file of another config (the keys that differ are listed). */
-status_t checkpoint_mend(const char *output, const checkpoint_t *checkpoint);
+/* Brings the file to the checkpoint: mends its skeleton (with a warning), cuts its frames. Where
+ * the checkpoint is not the last one, it becomes that. */
+status_t checkpoint_mend(const char *output, checkpoint_t *checkpoint);
 /* Copies the frames of a checkpoint's file into a new one that has been created with as many kept
  * (snapshot_create). */
 status_t snapshot_copy_frames(snapshot_writer_t *writer, const char *from,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,8 +53,7 @@ static status_t same_config(const char *output, const checkpoint_t *checkpoint,
                      ? STATUS_OK
                      : status_fail(STATUS_USAGE, __FILE__, __LINE__,
                                    "%s: its checkpoint is of another config; these keys differ "
-                                   "(checkpoint, file): %s; put the file of that run back, or "
-                                   "start anew with `brisc run --force`",
+                                   "(checkpoint, file): %s",
                                    output, keys);
         config_destroy(&ours);
     }
@@ -72,22 +72,31 @@ static status_t frames_sound(int fd, const char *output, const checkpoint_t *che
     return STATUS_OK;
 }
 
-/* Compares and mends the skeleton, cuts the frames. */
-static status_t mend(int fd, const char *output, const checkpoint_t *checkpoint) {
+/* *same: the skeleton is the checkpoint's, byte by byte. Fails where it is another run's. */
+static status_t compare_skeleton(int fd, const char *output, const checkpoint_t *checkpoint,
+                                 bool *same) {
     const layout_t *layout = &checkpoint->layout;
-    const position_t *position = &checkpoint->position;
     layout_t now = *layout;
     struct stat file;
     now.skeleton = NULL;
     if (fstat(fd, &file) != 0)
-        FAIL(STATUS_FAILED, "%s: cannot be mended: %s", output, strerror(errno));
-    TRY(layout_take_skeleton(fd, output, &now));
-    bool same = (uint64_t)file.st_size == layout->size &&
-                memcmp(now.skeleton, layout->skeleton, layout->skeleton_bytes) == 0;
-    status_t status = same ? STATUS_OK : same_config(output, checkpoint, &now);
+        FAIL(STATUS_FAILED, "%s: cannot be read: %s", output, strerror(errno));
+    status_t status = layout_take_skeleton(fd, output, &now);
+    *same = status == STATUS_OK && (uint64_t)file.st_size == layout->size &&
+            memcmp(now.skeleton, layout->skeleton, layout->skeleton_bytes) == 0;
+    if (status == STATUS_OK && !*same)
+        status = same_config(output, checkpoint, &now);
     free(now.skeleton);
-    TRY(status);
+    return status;
+}
+
+/* Compares and mends the skeleton, cuts the frames. */
+static status_t mend(int fd, const char *output, const checkpoint_t *checkpoint) {
+    const layout_t *layout = &checkpoint->layout;
+    const position_t *position = &checkpoint->position;
     uint64_t written = layout->frames;
+    bool same;
+    TRY(compare_skeleton(fd, output, checkpoint, &same));
     if (same)
         TRY(layout_frames_written(fd, output, layout, &written));
     else
@@ -106,19 +115,29 @@ static status_t mend(int fd, const char *output, const checkpoint_t *checkpoint)
 
 static status_t find_one(int fd, const char *output, checkpoint_age_t age,
                          checkpoint_t *checkpoint) {
+    bool same;
     TRY(checkpoint_load(output, age, checkpoint));
-    status_t status = frames_sound(fd, output, checkpoint);
+    status_t status = compare_skeleton(fd, output, checkpoint, &same);
+    if (status == STATUS_OK)
+        status = frames_sound(fd, output, checkpoint);
     if (status != STATUS_OK)
         checkpoint_forget(checkpoint);
     return status;
 }
 
+/* The last checkpoint is of another config than the file also where a resume with changed keys was
+ * killed before its new file took the old one's place: the one before is the old file's. */
 static status_t find(int fd, const char *output, checkpoint_t *checkpoint) {
     char reason[1024];
-    if (find_one(fd, output, CHECKPOINT_LAST, checkpoint) == STATUS_OK)
+    status_t last = find_one(fd, output, CHECKPOINT_LAST, checkpoint);
+    if (last == STATUS_OK)
         return STATUS_OK;
     snprintf(reason, sizeof reason, "%s", status_message());
-    if (find_one(fd, output, CHECKPOINT_PREVIOUS, checkpoint) != STATUS_OK)
+    status_t previous = find_one(fd, output, CHECKPOINT_PREVIOUS, checkpoint);
+    if (previous != STATUS_OK && last == STATUS_USAGE)
+        FAIL(last, "%s; put the file of that run back, or start anew with `brisc run --force`",
+             reason);
+    if (previous != STATUS_OK)
         FAIL(STATUS_FAILED,
              "%s; nor is there a checkpoint before it that could be used (%s); start anew with "
              "`brisc run --force`",
@@ -131,8 +150,9 @@ static status_t find(int fd, const char *output, checkpoint_t *checkpoint) {
 static status_t open_output(const char *output, int flags, int *fd) {
     *fd = open(output, flags | O_CLOEXEC);
     if (*fd < 0)
-        FAIL(STATUS_USAGE, "%s: cannot be opened: %s; give the output file of a run", output,
-             strerror(errno));
+        FAIL(STATUS_USAGE, "%s: cannot be opened: %s; %s", output, strerror(errno),
+             errno == ENOENT ? "give the output file of a run"
+                             : "give the output file of a run, in a place that can be written");
     return STATUS_OK;
 }
 
@@ -147,10 +167,17 @@ status_t checkpoint_find(const char *output, checkpoint_t *checkpoint) {
     return status;
 }
 
-status_t checkpoint_mend(const char *output, const checkpoint_t *checkpoint) {
+status_t checkpoint_mend(const char *output, checkpoint_t *checkpoint) {
     int fd;
     TRY(open_output(output, O_RDWR, &fd));
-    status_t status = mend(fd, output, checkpoint);
+    /* HDF5 has an exclusive lock on a file that it writes, also in other programs. */
+    status_t status =
+        flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+            ? status_fail(STATUS_USAGE, __FILE__, __LINE__,
+                          "%s: another program is writing it; wait for that to end", output)
+            : mend(fd, output, checkpoint);
+    if (status == STATUS_OK && checkpoint->age == CHECKPOINT_PREVIOUS)
+        status = checkpoint_make_last(output, checkpoint);
     close(fd);
     return status;
 }

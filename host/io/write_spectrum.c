@@ -306,6 +306,7 @@ static status_t put_numbers(h5_file_t *file, const theory_t *theory, const spect
         {"transient_growth", "1", "largest norm of exp((A - 1) t), over the modal growth",
          s->nonnormal.growth, true},
         {"transient_time", "tau", "where that is", s->nonnormal.time, true},
+        {"transient_horizon", "tau", "how long it was looked for", s->nonnormal.horizon, true},
     };
     for (size_t k = 0; k < sizeof numbers / sizeof numbers[0]; k++) {
         char path[PATH_SIZE];

@@ -107,8 +107,10 @@ status_t xdmf_write(h5_file_t *file) {
     }
     int written = out != NULL && !ferror(out);
     if (out == NULL || fclose(out) != 0 || !written)
-        status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: cannot be written: %s",
-                             xdmf_path, strerror(errno));
+        status = status_fail(
+            STATUS_FAILED, __FILE__, __LINE__,
+            "%s: cannot be written: %s; free space there, or name another place with -o", xdmf_path,
+            strerror(errno));
     free(xdmf_path);
     free(variables);
     return status;

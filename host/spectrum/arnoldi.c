@@ -57,12 +57,11 @@ static status_t check(const operator_t *op, const arnoldi_options_t *o, a_int *b
         size = BASIS_LEAST;
     if (!o->basis && size > op->n)
         size = op->n;
-    /* ARPACK's work array of 3 basis^2 + 6 basis numbers is counted by an int. */
-    if (size < (uint64_t)o->wanted + 2 || size > op->n || 3 * size * size + 6 * size > INT_MAX)
+    if (size < (uint64_t)o->wanted + 2 || size > op->n || size > ARNOLDI_BASIS_MAX)
         FAIL(STATUS_FAILED,
              "leading eigenvalues: a basis of %llu vectors; it must be from wanted + 2 = %u to the "
-             "matrix's order %zu, and at most 26753",
-             (unsigned long long)size, o->wanted + 2, op->n);
+             "matrix's order %zu, and at most %d",
+             (unsigned long long)size, o->wanted + 2, op->n, ARNOLDI_BASIS_MAX);
     if (!(o->tolerance > 0.0) || (o->by == LEADING_GROWTH && !(o->delta > 0.0 && o->delta <= 1.0)))
         FAIL(STATUS_FAILED,
              "leading eigenvalues: tolerance %g must be above 0, delta = dt/tau %g in (0, 1]",
@@ -215,6 +214,15 @@ static status_t solve(krylov_t *k, double *work, double *y, ritz_t *ritz, eigenp
     return entries(k, y, ritz, count, pairs);
 }
 
+static size_t work_size(size_t n, size_t basis) {
+    return 4 * n + 3 * basis * basis + 6 * basis;
+}
+
+uint64_t arnoldi_bytes(size_t n, uint32_t basis, uint32_t wanted) {
+    size_t m = basis;
+    return sizeof(double) * (n * m + work_size(n, m) + 2 * m * m + 2 * n * wanted);
+}
+
 status_t arnoldi(const operator_t *op, const arnoldi_options_t *options, eigenpairs_t *pairs) {
     memset(pairs, 0, sizeof *pairs);
     krylov_t k = {.op = op, .options = options, .shift = 0.0, .scale = 1.0};
@@ -224,10 +232,10 @@ status_t arnoldi(const operator_t *op, const arnoldi_options_t *options, eigenpa
         k.shift = 1.0 - options->delta;
         k.scale = options->delta;
     }
-    size_t n = op->n, m = (size_t)k.basis, work_size = 4 * n + 3 * m * m + 6 * m;
+    size_t n = op->n, m = (size_t)k.basis;
     k.v = malloc(n * m * sizeof *k.v);
     k.hessenberg = malloc(m * m * sizeof *k.hessenberg);
-    double *work = malloc(work_size * sizeof *work), *y = malloc(m * m * sizeof *y);
+    double *work = malloc(work_size(n, m) * sizeof *work), *y = malloc(m * m * sizeof *y);
     ritz_t *ritz = malloc(m * sizeof *ritz);
     status_t status = STATUS_OK;
     if (k.v && k.hessenberg && work && y && ritz)
@@ -236,7 +244,7 @@ status_t arnoldi(const operator_t *op, const arnoldi_options_t *options, eigenpa
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
                              "leading eigenvalues: no memory for a basis of %zu vectors of order "
                              "%zu (%.1f MB); give a smaller basis, or ask for fewer eigenvalues",
-                             m, n, (double)(n * m + work_size + 2 * m * m) * 8e-6);
+                             m, n, (double)arnoldi_bytes(n, (uint32_t)m, 0) * 1e-6);
     free(k.v);
     free(k.hessenberg);
     free(work);

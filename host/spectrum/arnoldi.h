@@ -23,6 +23,11 @@ typedef struct {
     uint32_t restarts_max; /* after the first full basis; 0: 100 */
 } arnoldi_options_t;
 
+/* Of a basis: ARPACK's work array of 3 basis^2 + 6 basis numbers is counted by an int. */
+enum { ARNOLDI_BASIS_MAX = 26753 };
+/* Bytes that arnoldi takes, with the vectors that it gives, where all `wanted` are real. */
+uint64_t arnoldi_bytes(size_t n, uint32_t basis, uint32_t wanted);
+
 /* Best first. Together the entries hold `wanted` eigenvalues, or one more where the last is of a
  * pair. */
 status_t arnoldi(const operator_t *op, const arnoldi_options_t *options, eigenpairs_t *pairs);

@@ -42,12 +42,16 @@ static status_t choose_solver(const backend_t *backend, size_t order, bool singl
     return STATUS_OK;
 }
 
-status_t full_room(const backend_t *backend, size_t n, bool single, bool warn,
-                   const dense_solver_t **solver) {
+status_t full_room(const backend_t *backend, const network_plan_t *plan,
+                   const spectrum_options_t *options, bool warn, const dense_solver_t **solver) {
     static const char remedy[] =
         "measure the leading eigenvalues instead (--leading 12), or a smaller network";
-    TRY(choose_solver(backend, n, single, warn, solver));
+    size_t n = neurons_before(&plan->net, plan->net.populations);
+    TRY(choose_solver(backend, n, options->single, warn, solver));
     uint64_t own = (uint64_t)n * n * sizeof(double), needed = 0, unused = 0;
+    /* Its rows, and their transpose once the solver is done; the vectors asked for. */
+    uint64_t rows = (uint64_t)(plan->synapses_expected * (sizeof(uint32_t) + sizeof(double)));
+    uint64_t vectors = 2 * sizeof(double) * n * (options->vectors < n ? options->vectors : n);
     TRY(backend_cpu.memory_free(&unused));
     if (n > (*solver)->n_max)
         FAIL(STATUS_FAILED,
@@ -56,10 +60,11 @@ status_t full_room(const backend_t *backend, size_t n, bool single, bool warn,
              n, (*solver)->name, (*solver)->n_max, (double)own * 1e-9, remedy);
     if (*solver == backend_cpu.dense)
         TRY((*solver)->memory((uint32_t)n, false, &needed));
-    if (own + needed > unused)
+    needed = own + rows + (needed > rows ? needed : rows) + vectors;
+    if (needed > unused)
         FAIL(STATUS_FAILED,
              "a full spectrum of %zu neurons needs %.1f GB, and %.1f GB are free; %s", n,
-             (double)(own + needed) * 1e-9, (double)unused * 1e-9, remedy);
+             (double)needed * 1e-9, (double)unused * 1e-9, remedy);
     return STATUS_OK;
 }
 
@@ -215,7 +220,7 @@ static status_t solve(const config_t *config, const network_plan_t *plan, const 
 status_t spectrum_full(const config_t *config, const network_plan_t *plan, const theory_t *theory,
                        matrix_t *matrix, const spectrum_options_t *options, spectrum_t *s) {
     const dense_solver_t *solver;
-    TRY(full_room(matrix->backend, matrix->n, options->single, true, &solver));
+    TRY(full_room(matrix->backend, plan, options, true, &solver));
     TRY(spectrum_allocate(s, matrix->n));
     s->solver = solver->name;
     csr_t csr;

@@ -75,12 +75,49 @@ static bool unfinished(const eigenpairs_t *pairs, double reach) {
     return false;
 }
 
+static uint32_t first_basis(uint32_t leading) {
+    return 4 * leading + 20 > BASIS_FIRST ? 4 * leading + 20 : BASIS_FIRST;
+}
+
+/* Bytes of a basis of order n at most. */
+static uint64_t basis_bytes(size_t n, uint32_t basis, uint32_t leading) {
+    return arnoldi_bytes(n, basis < n ? basis : (uint32_t)n, leading);
+}
+
+status_t leading_room(size_t n, uint32_t leading) {
+    uint32_t basis = first_basis(leading);
+    uint64_t needed = basis_bytes(n, basis, leading), unused;
+    if (basis > ARNOLDI_BASIS_MAX && n > ARNOLDI_BASIS_MAX)
+        FAIL(STATUS_USAGE,
+             "--leading %u: takes a basis of %u vectors, and ARPACK has room for %d; ask for %d at "
+             "most%s",
+             leading, basis, ARNOLDI_BASIS_MAX, (ARNOLDI_BASIS_MAX - 20) / 4,
+             n <= DENSE_N_MAX ? ", or for all with --full" : "");
+    if ((size_t)leading + 2 > n)
+        FAIL(STATUS_USAGE,
+             "--leading %u: a network of %zu neurons has room for %zu at most; --full measures all",
+             leading, n, n > 2 ? n - 2 : 0);
+    TRY(backend_cpu.memory_free(&unused));
+    if (needed > unused)
+        FAIL(STATUS_FAILED,
+             "%u leading eigenvalues of %zu neurons need %.4g GB beside the network, and %.4g GB "
+             "are free; ask for fewer (--leading), or take a smaller network",
+             leading, n, (double)needed * 1e-9, (double)unused * 1e-9);
+    return STATUS_OK;
+}
+
+/* Whether a larger basis has room, beside what it starts from. */
+static bool has_room(size_t n, uint32_t basis, uint32_t leading) {
+    uint64_t unused;
+    return backend_cpu.memory_free(&unused) == STATUS_OK &&
+           basis_bytes(n, basis, leading) <= unused;
+}
+
 /* Arnoldi's method from `start` (or from anywhere, if it is 0), in bases that double. */
 static status_t iterate(const operator_t *op, const spectrum_options_t *options, double reach,
                         bool found, double *start, eigenpairs_t *pairs) {
     uint32_t products = 0, n = op->n < UINT32_MAX ? (uint32_t)op->n : UINT32_MAX;
-    uint32_t basis =
-        4 * options->leading + 20 > BASIS_FIRST ? 4 * options->leading + 20 : BASIS_FIRST;
+    uint32_t basis = first_basis(options->leading);
     uint32_t most = basis > BASIS_MAX ? basis : BASIS_MAX;
     for (;; basis *= 2) {
         arnoldi_options_t with = {.wanted = options->leading,
@@ -93,7 +130,8 @@ static status_t iterate(const operator_t *op, const spectrum_options_t *options,
         TRY(arnoldi(op, &with, pairs));
         products += pairs->products;
         pairs->products = products;
-        if (!unfinished(pairs, reach) || 2 * basis > most || basis >= n)
+        if (!unfinished(pairs, reach) || 2 * basis > most || basis >= n ||
+            !has_room(op->n, 2 * basis, options->leading))
             return STATUS_OK;
         memset(start, 0, sizeof *start * op->n);
         for (uint32_t k = 0; k < 2 * pairs->count; k++) /* real and imaginary parts */

@@ -33,15 +33,12 @@ void add_wave(const network_t *net, const eigenmode_t *mode, const double _Compl
     }
 }
 
-status_t spectrum_check(const backend_t *backend, size_t n, const spectrum_options_t *options) {
+status_t spectrum_check(const backend_t *backend, const network_plan_t *plan,
+                        const spectrum_options_t *options) {
     const dense_solver_t *solver;
-    if (options->full)
-        return full_room(backend, n, options->single, false, &solver);
-    if ((size_t)options->leading + 2 > n)
-        FAIL(STATUS_USAGE,
-             "--leading %u: a network of %zu neurons has room for %zu at most; --full measures all",
-             options->leading, n, n > 2 ? n - 2 : 0);
-    return STATUS_OK;
+    return options->full
+               ? full_room(backend, plan, options, false, &solver)
+               : leading_room(neurons_before(&plan->net, plan->net.populations), options->leading);
 }
 
 status_t spectrum_measure(const config_t *config, const network_plan_t *plan,
@@ -49,7 +46,7 @@ status_t spectrum_measure(const config_t *config, const network_plan_t *plan,
                           const spectrum_options_t *options, spectrum_t *s) {
     double start = clock_s();
     *s = (spectrum_t){.full = options->full, .n = matrix->n};
-    TRY(spectrum_check(matrix->backend, matrix->n, options));
+    TRY(spectrum_check(matrix->backend, plan, options));
     status_t status = (options->full ? spectrum_full : spectrum_leading)(config, plan, theory,
                                                                          matrix, options, s);
     s->seconds = clock_s() - start;

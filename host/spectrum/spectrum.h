@@ -38,10 +38,10 @@ typedef struct {
     double seconds, solver_seconds; /* in all; full: of the dense solver */
 } spectrum_t;
 
-/* Whether a spectrum of n neurons can be measured at all, known before the network is built.
- * STATUS_FAILED: not enough memory for a full one (says how much); STATUS_USAGE: more leading
- * eigenvalues than ARPACK gives of n. */
-status_t spectrum_check(const backend_t *backend, size_t n, const spectrum_options_t *options);
+/* Whether a spectrum can be measured at all, known before the network is built. STATUS_FAILED: not
+ * enough memory (says how much); STATUS_USAGE: more leading eigenvalues than ARPACK gives. */
+status_t spectrum_check(const backend_t *backend, const network_plan_t *plan,
+                        const spectrum_options_t *options);
 /* theory: the prediction at the matrix's gains (theory_linearize). Fails as
  * spectrum_check does, or with the device. */
 status_t spectrum_measure(const config_t *config, const network_plan_t *plan,

@@ -4,6 +4,7 @@
 #include <lapacke.h>
 
 enum { P = POPULATIONS_MAX, UNKNOWNS_MAX = 2 * P };
+#define NEWTON_LOOSE 1e-9 /* largest residual of a solution, a share of 1 + |x| */
 
 static double norm(int n, const double *x) {
     double sum = 0.0;
@@ -33,7 +34,7 @@ bool newton_solve(residual_t *residual, const void *context, int n, double *x) {
                 break;
         }
         if (!(trial_error < error)) /* rounding is all that is left, or a local minimum */
-            return error <= 1e-9 * (1.0 + norm(n, x));
+            return error <= NEWTON_LOOSE * (1.0 + norm(n, x));
         memcpy(x, trial, sizeof *x * (size_t)n);
         residual(context, x, f, jacobian);
         error = trial_error;
@@ -82,15 +83,20 @@ static bool rest_branch(const mean_network_t *net, double *h) {
 }
 
 /* Where tau_a dh_a/dt = -h_a + sum_b G_ab phi_b(h_b) + I_a leads from the initial mean, by steps of
- * dt; false if it has not come to rest after 1000 of the longest tau. */
+ * dt, at least a hundredth of the shortest tau; false if it has not come to rest after 1000 of the
+ * longest tau, or after a million steps. */
 static bool trajectory_end(const mean_network_t *net, double *h) {
+    enum { STEPS_MAX = 1000000 };
     homogeneous_t map = {net, 1.0};
     int n = (int)net->populations;
-    double f[P], least = net->delta[0];
-    for (int a = 1; a < n; a++)
+    double f[P], least = net->delta[0], most = net->delta[0];
+    for (int a = 1; a < n; a++) {
         least = fmin(least, net->delta[a]);
+        most = fmax(most, net->delta[a]);
+    }
+    double stretch = fmax(1.0, 0.01 / most);
     memcpy(h, net->initial, sizeof *h * P);
-    for (double time = 0.0; time < 1000.0; time += least) {
+    for (int step = 0; step < STEPS_MAX && step * stretch * least < 1000.0; step++) {
         homogeneous_residual(&map, h, f, NULL);
         double speed = norm(n, f), size = norm(n, h);
         if (!(size < 1e9))
@@ -98,22 +104,36 @@ static bool trajectory_end(const mean_network_t *net, double *h) {
         if (speed < 1e-10 * (1.0 + size))
             return newton_solve(homogeneous_residual, &map, n, h);
         for (int a = 0; a < n; a++)
-            h[a] += net->delta[a] * f[a];
+            h[a] += stretch * net->delta[a] * f[a];
     }
     return false;
+}
+
+/* Whether two solutions are one root: Newton's method leaves them near each other, or, where the
+ * root is of higher order (a network at its critical point), with no residual between them. */
+static bool same_root(const mean_network_t *net, const double *one, const double *other) {
+    homogeneous_t map = {net, 1.0};
+    int n = (int)net->populations;
+    double difference[P], between[P], f[P];
+    for (int a = 0; a < n; a++)
+        difference[a] = other[a] - one[a];
+    double size = 1.0 + norm(n, one), worst = 0.0;
+    for (int quarter = 1; quarter < 4; quarter++) {
+        for (int a = 0; a < n; a++)
+            between[a] = one[a] + 0.25 * quarter * difference[a];
+        homogeneous_residual(&map, between, f, NULL);
+        worst = fmax(worst, norm(n, f));
+    }
+    return norm(n, difference) < 1e-6 * size || worst <= NEWTON_LOOSE * size;
 }
 
 /* Index of the fixed point, -1 where the table is full. */
 static status_t fixed_point_add(const mean_network_t *net, const double *h, theory_t *theory,
                                 int *index) {
     int n = (int)net->populations;
-    for (*index = 0; *index < theory->fixed_points; ++*index) {
-        double difference[P];
-        for (int a = 0; a < n; a++)
-            difference[a] = h[a] - theory->fixed_point[*index].h[a];
-        if (norm(n, difference) < 1e-6 * (1.0 + norm(n, h)))
+    for (*index = 0; *index < theory->fixed_points; ++*index)
+        if (same_root(net, h, theory->fixed_point[*index].h))
             return STATUS_OK;
-    }
     if (theory->fixed_points == FIXED_POINTS_MAX) {
         *index = -1;
         return STATUS_OK;
@@ -200,7 +220,8 @@ static status_t follow(const mean_network_t *net, theory_t *theory) {
             "the first one found: the rest state ends before full coupling, and the homogeneous "
             "dynamics does not settle from the initial state";
     }
-    snprintf(theory->followed_reason, sizeof theory->followed_reason, "%s", reason);
+    snprintf(theory->followed_reason, sizeof theory->followed_reason, "%s%s", reason,
+             net->initial_unread ? " (taken to be the input: its file is not read here)" : "");
     return STATUS_OK;
 }
 

@@ -24,6 +24,7 @@ typedef struct {
     double input[POPULATIONS_MAX];          /* I_a */
     double noise_variance[POPULATIONS_MAX]; /* s_a^2 */
     double initial[POPULATIONS_MAX]; /* mean of the initial state; I_a where a file gives it */
+    bool initial_unread;             /* a file gives it */
     double variance[POPULATIONS_MAX][POPULATIONS_MAX]; /* M_ab */
     /* Transform of the variances, scatter[a][b][ny][nx] = Sum_Delta Var(J)(Delta) cos(2 pi n.Delta)
      * over the quarter zone, wave numbers up to half of waves_x, waves_y; at n = 0 it is M_ab. */

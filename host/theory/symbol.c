@@ -244,6 +244,7 @@ status_t mean_network_create(const config_t *config, const network_plan_t *plan,
         net->input[a] = p->input;
         net->noise_variance[a] = p->noise * p->noise;
         net->initial[a] = initial_mean(&p->initial, p->input);
+        net->initial_unread |= p->initial.kind == INITIAL_FILE;
     }
     zone_t zone = zone_create(&plan->net);
     size_t points = (size_t)zone.rows * (size_t)zone.columns;

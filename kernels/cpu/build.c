@@ -4,10 +4,6 @@
 #include <omp.h>
 #include <stdlib.h>
 
-static void *allocate(size_t bytes) {
-    return aligned_alloc(64, (bytes + 63) / 64 * 64);
-}
-
 /* One input of the target at hand: its window cell, its source, its code. */
 typedef struct {
     uint32_t row, column;
@@ -225,7 +221,7 @@ static int put_units(const group_class_t *c, const uint32_t *shift, uint32_t str
     unsigned char *mask = record_extend(s, units_bytes(c, bits, codes));
     if (!mask)
         return 0;
-    unsigned char *plane = mask + masks_bytes(c), *low = plane + codes * code_size(bits);
+    unsigned char *plane = mask + head_bytes(c, bits), *low = plane + codes * code_size(bits);
     for (uint32_t k = 0, place = 0; k < all; k++) { /* counts become places */
         uint32_t count = s->unit_count[k];
         s->unit_count[k] = place;
@@ -233,6 +229,7 @@ static int put_units(const group_class_t *c, const uint32_t *shift, uint32_t str
     }
     for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
         input_t *input = s->input[t];
+        int32_t sum = 0;
         for (uint32_t k = 0; k < s->count[t]; k++) {
             uint32_t unit = unit_of(c, stride, shift[t], &input[k]);
             if (unit == UINT32_MAX) {
@@ -245,7 +242,10 @@ static int put_units(const group_class_t *c, const uint32_t *shift, uint32_t str
             word |= 1u << bit;
             memcpy(mask + 4 * (size_t)slot, &word, sizeof word);
             store_code(plane, low, bits, s->unit_count[slot]++, input[k].code);
+            sum += input[k].code;
         }
+        if (bits == 8)
+            memcpy(mask + masks_bytes(c) + t * sizeof sum, &sum, sizeof sum);
         s->count[t] = listed[t];
     }
     return 1;
@@ -298,8 +298,8 @@ static int build_group(const backend_state_t *state, uint32_t pathway, uint32_t 
     return done && record_extend(s, -s->used % 8) != NULL;
 }
 
-static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t block, scratch_t *s,
-                       uint64_t *synapses, uint64_t *hash) {
+static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t block,
+                       arena_t *arena, scratch_t *s, uint64_t *synapses, uint64_t *hash) {
     const cpu_pathway_t *p = &state->pathway[pathway];
     const population_t *to = &state->net.population[state->net.pathway[pathway].target];
     uint32_t first = block_first(to, block), end = block_first(to, block + 1), groups = 0;
@@ -315,8 +315,7 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
     block_t *b = &p->block[block];
     size_t starts = (groups + 1) * sizeof *b->start;
     size_t pieces = (size_t)(end - first) * p->bands * sizeof *b->pieces;
-    b->bytes = s->used + starts + pieces + 64; /* which a unit's read of its codes may reach into */
-    b->record = allocate(b->bytes);
+    b->record = arena_take(arena, s->used + starts + pieces);
     if (!b->record)
         return 0;
     b->start = (uint32_t *)(b->record + s->used);
@@ -359,8 +358,9 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     p->bands = window_bands(w, &state->image[w->source]);
     p->blocks = blocks_of(to);
     p->block = calloc(p->blocks, sizeof *p->block);
+    p->arena = calloc((size_t)state->threads, sizeof *p->arena);
     p->class_of = calloc((size_t)w->classes_x * w->classes_y, sizeof *p->class_of);
-    if (!p->block || !p->class_of || !starts_create(state, pathway))
+    if (!p->block || !p->arena || !p->class_of || !starts_create(state, pathway))
         return 0;
     for (uint32_t iy = 0; iy < w->classes_y; iy++)
         for (uint32_t ix = 0; ix < to->nx; ix += GROUP_TARGETS) {
@@ -371,36 +371,61 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     return 1;
 }
 
-/* Draws and packs all targets' inputs of one pathway; at the first failure no thread begins another
- * block. */
+/* What the arena of these blocks never exceeds, but for a probability of e^-80: the expected
+ * synapses, and as many more as storage.h's bound of a sum of independent draws allows, in the form
+ * that takes the most memory. */
+static size_t blocks_most(const backend_state_t *state, uint32_t pathway, uint32_t first,
+                          uint32_t end) {
+    const pathway_t *w = &state->net.pathway[pathway];
+    const cpu_pathway_t *p = &state->pathway[pathway];
+    const population_t *to = &state->net.population[w->target];
+    double code = state->net.weight_bits / 8.0, synapses = 0.0, bytes = 0.0;
+    uint32_t last = block_first(to, end), target = block_first(to, first);
+    while (target < last) {
+        uint32_t ix = target % to->nx, iy = target / to->nx, targets = group_targets(to, target);
+        const group_class_t *c = &p->class_of[class_index(w, ix, iy)];
+        synapses += targets * (c->in_units + c->listed);
+        bytes +=
+            (double)head_bytes(c, state->net.weight_bits) + 16.0 +
+            targets * (c->in_units * code + (c->listed + p->bands * (PIECE - 1.0)) * (code + 2.0) +
+                       p->bands * sizeof(uint32_t));
+        target += targets;
+    }
+    bytes += (end - first) * ((BLOCK_GROUPS + 1) * sizeof(uint32_t) + 64.0);
+    return (size_t)(bytes + deviation_most(synapses) * (code + 2.0)) + 4096;
+}
+
+/* One thread's blocks of a pathway: draws and packs their inputs. */
+static int build_share(const backend_state_t *state, uint32_t pathway, int thread,
+                       uint64_t *synapses, uint64_t *hash) {
+    const cpu_pathway_t *p = &state->pathway[pathway];
+    arena_t *arena = &p->arena[thread];
+    uint32_t first = share_first(p->blocks, thread, state->threads);
+    uint32_t end = share_first(p->blocks, thread + 1, state->threads);
+    scratch_t scratch;
+    int done = first == end || arena_create(arena, blocks_most(state, pathway, first, end));
+    done = scratch_create(&state->net.pathway[pathway], p, &scratch) && done;
+    for (uint32_t b = first; b < end && done; b++)
+        done = build_block(state, pathway, b, arena, &scratch, synapses, hash);
+    scratch_destroy(&scratch);
+    arena_trim(arena);
+    return done;
+}
+
 static int pathway_build(backend_state_t *state, uint32_t pathway, uint64_t *synapses,
                          uint64_t *hash, uint64_t *bytes) {
     const cpu_pathway_t *p = &state->pathway[pathway];
-    uint64_t count = 0, hashes = 0, stored = 0;
-    int failed = 0; /* in any thread */
-#pragma omp parallel num_threads(state->threads) reduction(+ : count, hashes, stored)
-    {
-        scratch_t scratch;
-        int stop = !scratch_create(&state->net.pathway[pathway], p, &scratch);
-#pragma omp for schedule(dynamic, 4)
-        for (uint32_t b = 0; b < p->blocks; b++) {
-            int elsewhere;
-#pragma omp atomic read
-            elsewhere = failed;
-            if (elsewhere)
-                continue;
-            stop = stop || !build_block(state, pathway, b, &scratch, &count, &hashes);
-            if (stop) {
-#pragma omp atomic write
-                failed = 1;
-            } else
-                stored += p->block[b].bytes + sizeof(block_t);
-        }
-        scratch_destroy(&scratch);
-    }
+    uint64_t count = 0, hashes = 0;
+    int failed = 0;
+#pragma omp parallel for num_threads(state->threads) schedule(static, 1)                           \
+    reduction(+ : count, hashes, failed)
+    for (int thread = 0; thread < state->threads; thread++)
+        failed += !build_share(state, pathway, thread, &count, &hashes);
     *synapses = count;
     *hash += hashes;
-    *bytes += stored;
+    *bytes += p->blocks * sizeof(block_t);
+    for (int thread = 0; thread < state->threads; thread++)
+        *bytes += p->arena[thread].used;
     return !failed;
 }
 
@@ -422,8 +447,9 @@ void cpu_build_destroy(backend_state_t *state) {
     for (uint32_t k = 0; k < state->net.pathways; k++) {
         cpu_pathway_t *p = &state->pathway[k];
         const pathway_t *w = &state->net.pathway[k];
-        for (uint32_t b = 0; p->block && b < p->blocks; b++)
-            free(p->block[b].record);
+        for (int thread = 0; p->arena && thread < state->threads; thread++)
+            arena_destroy(&p->arena[thread]);
+        free(p->arena);
         for (uint32_t c = 0; p->class_of && c < w->classes_x * w->classes_y; c++) {
             group_class_destroy(&p->class_of[c]);
         }

@@ -9,11 +9,13 @@
  * 16-bit offset into the window's part of the image, and a code, in pieces of PIECE, filled up with
  * offsets 0 and codes 0. The sum is an exact integer, so the split changes no bit.
  *
- * Digits. The units' rates are read as three digits, rate = d0 + d1 2^11 + d2 2^22 with |d0|, |d1|
- * <= 2^10 and |d2| <= 2^9, so that products with 16 bits of a code add up exactly in 32 bits over
- * 64 of them.
+ * Digits. The units' rates are read in parts, so that their products with codes add up exactly in
+ * 32 bits. For 16 bits of a code: rate = d0 + d1 2^11 + d2 2^22 with |d0|, |d1| <= 2^10 and |d2| <=
+ * 2^9, three planes of int16; 64 products may be added. For 8-bit codes: the four bytes of rate +
+ * 2^31, four planes; 2^16 products. What 2^31 adds is taken off by the sum of a target's codes.
  *
- * Record. One group's masks, [units][GROUP_TARGETS]; codes, by unit, then target; up to the next
+ * Record. One group's masks, [units][GROUP_TARGETS]; at 8 bits the sum of every target's codes in
+ * units, int32 [GROUP_TARGETS]; codes, by unit, then target; up to the next
  * multiple of 8 bytes nothing; then every target's list, by band: one stream of memory, as the step
  * reads it. At 24 bits the low bytes of all codes of the units follow their high 16 bits.
  *
@@ -23,6 +25,7 @@
 #define BRISC_CPU_H
 
 #include "kernels/backend.h"
+#include "kernels/cpu/arena.h"
 #include "kernels/draw.h"
 #include "kernels/storage.h"
 
@@ -34,7 +37,8 @@ enum {
     PIECE = 8,
     OFFSETS_BYTES = 2 * PIECE,
     DIGITS = 3,
-    DIGIT_BITS = 11
+    DIGIT_BITS = 11,
+    BYTES = 4
 };
 
 /* What the groups have in common whose first targets are of one class (network.h). */
@@ -50,7 +54,6 @@ typedef struct {
     unsigned char *record; /* of the groups, one after another */
     uint32_t *start;       /* [groups + 1]: of a group's record, in bytes */
     uint32_t *pieces;      /* [targets][bands] */
-    size_t bytes;          /* of the one allocation, which begins at `record` */
 } block_t;
 
 typedef struct {
@@ -60,6 +63,7 @@ typedef struct {
     uint32_t bands; /* of BAND_SITES image sites each, for the list's offsets */
     uint32_t blocks;
     block_t *block;
+    arena_t *arena; /* [threads]: what their shares of the blocks point into */
 } cpu_pathway_t;
 
 typedef struct simd_ops simd_ops_t;
@@ -69,10 +73,10 @@ struct backend_state {
     const simd_ops_t *simd;
     int threads;
     cpu_pathway_t pathway[PATHWAYS_MAX];
-    image_t image[POPULATIONS_MAX];   /* of trial 0; image_bytes further, the next one's */
-    int16_t *digits[POPULATIONS_MAX]; /* [trials][DIGITS][digit_sites], as the image */
-    float *h[POPULATIONS_MAX];        /* [trials][ny][nx] */
-    int32_t *rate[POPULATIONS_MAX];   /* codes, [trials][ny][nx] */
+    image_t image[POPULATIONS_MAX];         /* of trial 0; image_bytes further, the next one's */
+    unsigned char *digits[POPULATIONS_MAX]; /* [trials][digits_bytes]: planes, as the image */
+    float *h[POPULATIONS_MAX];              /* [trials][ny][nx] */
+    int32_t *rate[POPULATIONS_MAX];         /* codes, [trials][ny][nx] */
     uint64_t saturated;
 };
 
@@ -88,6 +92,9 @@ struct simd_ops {
     /* sum[t] = sum over one block's synapses of code times rate code, in one trial. */
     void (*block_sums)(const backend_state_t *state, uint32_t trial, uint32_t pathway,
                        uint32_t block, int64_t *sum);
+    /* The planes of digits of one image row = those of code[image->width]. */
+    void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
+                   unsigned char *digits);
     /* One step of n <= BLOCK_TARGETS neurons: h in place, new rate codes; `words`: the noise's
      * random bits. Returns how many rates saturated. */
     uint32_t (*neurons)(const population_t *p, uint32_t rate_bits, uint32_t n,
@@ -134,9 +141,13 @@ static inline size_t state_at(const backend_state_t *state, uint32_t trial, uint
     return (size_t)trial * population_size(&state->net.population[population]);
 }
 
-static inline int16_t *image_digits(const backend_state_t *state, uint32_t trial,
-                                    uint32_t population) {
-    return state->digits[population] + trial * DIGITS * digit_sites(&state->image[population]);
+static inline size_t digits_bytes(const image_t *image, uint32_t bits) {
+    return digit_sites(image) * (bits == 8 ? BYTES : DIGITS * sizeof(int16_t));
+}
+static inline unsigned char *image_digits(const backend_state_t *state, uint32_t trial,
+                                          uint32_t population) {
+    return state->digits[population] +
+           trial * digits_bytes(&state->image[population], state->net.weight_bits);
 }
 
 static inline uint32_t groups_of_row(const population_t *p) {
@@ -159,6 +170,11 @@ static inline uint32_t block_first(const population_t *p, uint32_t block) {
     return group_first(p, (uint64_t)block * BLOCK_GROUPS);
 }
 
+/* Blocks, or anything else in a row, are shared out to threads: the first of one thread's. */
+static inline uint32_t share_first(uint32_t items, int thread, int threads) {
+    return (uint32_t)((uint64_t)items * (uint64_t)thread / (uint64_t)threads);
+}
+
 static inline size_t piece_bytes(uint32_t bits) {
     return OFFSETS_BYTES + PIECE * bits / 8;
 }
@@ -169,9 +185,13 @@ static inline int32_t piece_code(const unsigned char *piece, uint32_t bits, uint
 static inline size_t masks_bytes(const group_class_t *c) {
     return c->units * GROUP_TARGETS * sizeof(uint32_t);
 }
-/* Of masks and `codes` codes: where the lists begin. */
+/* Of masks and, at 8 bits, the sums of codes. */
+static inline size_t head_bytes(const group_class_t *c, uint32_t bits) {
+    return masks_bytes(c) + (bits == 8 ? GROUP_TARGETS * sizeof(int32_t) : 0);
+}
+/* Of the head and `codes` codes: where the lists begin. */
 static inline size_t units_bytes(const group_class_t *c, uint32_t bits, size_t codes) {
-    return (masks_bytes(c) + codes * bits / 8 + 7) / 8 * 8;
+    return (head_bytes(c, bits) + codes * bits / 8 + 7) / 8 * 8;
 }
 
 static inline uint32_t class_index(const pathway_t *w, uint32_t ix, uint32_t iy) {

@@ -20,7 +20,8 @@ static uint32_t row_edges(const backend_state_t *state, uint32_t pathway, uint32
     const uint32_t *mask = (const uint32_t *)record; /* a record begins at a multiple of 8 */
     for (uint32_t k = 0; k < c->units * GROUP_TARGETS; k++)
         codes += (uint32_t)__builtin_popcount(mask[k]);
-    const unsigned char *plane = record + masks_bytes(c), *low = plane + codes * code_size(bits);
+    const unsigned char *plane = record + head_bytes(c, bits),
+                        *low = plane + codes * code_size(bits);
     for (uint32_t k = 0, at = 0; k < c->units * GROUP_TARGETS; k++)
         for (uint32_t left = mask[k]; left != 0; left &= left - 1, at++) {
             if (k % GROUP_TARGETS != member)

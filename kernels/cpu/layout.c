@@ -6,7 +6,9 @@
 /* A unit is taken where it is expected to hold more synapses of a target than this. Fastest: it
  * takes as long as so many listed ones (NOTES.md). Smallest: its mask takes as much memory as so
  * many offsets. */
-static const double SYNAPSES_FASTEST = 6.0, SYNAPSES_SMALLEST = 2.0;
+static double synapses_worth_a_unit(const network_t *net) {
+    return net->storage == STORAGE_BITMAP ? 2.0 : net->weight_bits == 8 ? 5.0 : 8.0;
+}
 
 /* The best cover of a row of `width` sites by units: column[] of each, ascending; returns how many.
  * sum[x]: expected synapses of the sites before x. Dynamic programming: best[x] is the most that
@@ -72,7 +74,7 @@ static void expect(const network_t *net, const pathway_t *w, uint32_t ix, uint32
 
 static void place_units(const network_t *net, const pathway_t *w, uint32_t width, uint32_t stride,
                         const double *expected, double *sum, uint32_t *column, group_class_t *c) {
-    double cost = net->storage == STORAGE_BITMAP ? SYNAPSES_SMALLEST : SYNAPSES_FASTEST;
+    double cost = synapses_worth_a_unit(net);
     for (uint32_t row = 0; row < w->window_y; row++, expected += width) {
         double held = 0.0;
         sum[0] = 0.0;
@@ -122,6 +124,18 @@ void group_class_destroy(group_class_t *c) {
     free(c->row_unit);
 }
 
+/* Expected pieces of a list of so many synapses: the mean of ceil(n / PIECE) over a Poisson n. */
+static double pieces_expected(double listed) {
+    if (listed > 64.0)
+        return (listed + (PIECE - 1) / 2.0) / PIECE;
+    double p = exp(-listed), at_most = 0.0, pieces = 0.0;
+    for (int n = 0; n < 256; p *= listed / ++n) {
+        at_most += p;
+        pieces += n % PIECE == 0 ? fmax(0.0, 1.0 - at_most) : 0.0;
+    }
+    return pieces;
+}
+
 /* Expected bytes of one pathway's blocks: groups of one class are alike. */
 static int pathway_bytes(const network_t *net, const pathway_t *w, double *bytes) {
     const population_t *to = &net->population[w->target];
@@ -142,14 +156,15 @@ static int pathway_bytes(const network_t *net, const pathway_t *w, double *bytes
             group_class_t c;
             int done = group_class_create(net, w, ix, cy, image.stride, &c);
             double rows = (to->ny - cy + w->classes_y - 1) / w->classes_y;
-            double listed = c.listed + bands * (PIECE - 1) / 2.0;
+            double lists = bands * pieces_expected(c.listed / bands);
             group_class_destroy(&c);
             if (!done)
                 return 0;
-            *bytes += rows * (groups * (masks_bytes(&c) + 3.5) +
-                              targets * (c.in_units * code + listed * (code + 2.0) + bands * 4.0));
+            *bytes += rows * (groups * (head_bytes(&c, net->weight_bits) + 3.5) +
+                              targets * (c.in_units * code + bands * sizeof(uint32_t) +
+                                         lists * piece_bytes(net->weight_bits)));
         }
-    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 128.0);
+    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 32.0);
     return 1;
 }
 
@@ -162,7 +177,7 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
     for (uint32_t a = 0; a < net->populations; a++) {
         image_t image = image_of(net, a);
         *state_bytes +=
-            net->trials * (image_bytes(&image) + DIGITS * sizeof(int16_t) * digit_sites(&image) +
+            net->trials * (image_bytes(&image) + digits_bytes(&image, net->weight_bits) +
                            8ull * population_size(&net->population[a]));
     }
     *connectivity_bytes = (uint64_t)bytes;

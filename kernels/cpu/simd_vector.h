@@ -1,15 +1,15 @@
 /* What is written for each instruction set: a unit's codes times digits, added in 32 bits, and a
  * piece's codes times listed rates, added in 64 bits; both exactly. The only place with SIMD
  * intrinsics. Listed rates are read one by one: the gather instructions of AVX2 and AVX-512 took
- * twice as long (virtual Zen 4 and Zen 5). */
+ * twice as long (virtual Zen 4 and Zen 5). Products into sums are in assembly, as gcc 12 otherwise
+ * copies most sums to other registers and back in every unit (6 % of a step). */
 #ifndef BRISC_SIMD_VECTOR_H
 #define BRISC_SIMD_VECTOR_H
 
 #include "kernels/cpu/cpu.h"
 
-/* What a plane of codes holds: storage.h's first plane at 8 bits, at 16 or 24 bits, and the second
- * one at 24 bits. */
-typedef enum { PLANE_INT8, PLANE_INT16, PLANE_UINT8 } plane_t;
+/* What a plane of codes holds: storage.h's first plane at 16 and 24 bits, the second at 24 bits. */
+typedef enum { PLANE_INT16, PLANE_UINT8 } plane_t;
 
 static inline size_t plane_code_bytes(plane_t plane) {
     return plane == PLANE_INT16 ? 2 : 1;
@@ -31,18 +31,41 @@ static inline codes_t unit_digits(const int16_t *digits) {
 static inline codes_t unit_codes(const unsigned char *code, uint32_t mask, plane_t plane) {
     if (plane == PLANE_INT16)
         return _mm512_maskz_expand_epi16(mask, _mm512_loadu_si512(code));
-    __m256i bytes = _mm256_maskz_expand_epi8(mask, _mm256_loadu_si256((const void *)code));
-    return plane == PLANE_INT8 ? _mm512_cvtepi8_epi16(bytes) : _mm512_cvtepu8_epi16(bytes);
+    return _mm512_cvtepu8_epi16(
+        _mm256_maskz_expand_epi8(mask, _mm256_loadu_si256((const void *)code)));
 }
 static inline digit_sum_t digit_zero(void) {
     return _mm512_setzero_si512();
 }
 static inline digit_sum_t digit_add(digit_sum_t sum, codes_t codes, codes_t digits) {
-    return _mm512_dpwssd_epi32(sum, codes, digits);
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(codes), "v"(digits));
+    return sum;
 }
 static inline vector_t digit_wide(digit_sum_t sum) {
     return _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(sum)),
                             _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sum, 1)));
+}
+enum { BYTE_UNITS_AT_ONCE = 1 << 14 }; /* four products a unit, each below 2^15 */
+
+typedef __m256i byte_codes_t;  /* UNIT_SITES x int8 */
+typedef __m256i byte_digits_t; /* UNIT_SITES x uint8 */
+typedef __m256i byte_sum_t;    /* 8 x int32 */
+
+static inline byte_digits_t byte_digits(const unsigned char *digits) {
+    return _mm256_loadu_si256((const void *)digits);
+}
+static inline byte_codes_t byte_codes(const unsigned char *code, uint32_t mask) {
+    return _mm256_maskz_expand_epi8(mask, _mm256_loadu_si256((const void *)code));
+}
+static inline byte_sum_t byte_zero(void) {
+    return _mm256_setzero_si256();
+}
+static inline byte_sum_t byte_add(byte_sum_t sum, byte_codes_t codes, byte_digits_t digits) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(digits), "v"(codes));
+    return sum;
+}
+static inline vector_t byte_wide(byte_sum_t sum) {
+    return _mm512_cvtepi32_epi64(sum);
 }
 static inline vector_t vector_shift(vector_t a, int bits) {
     return _mm512_slli_epi64(a, (unsigned)bits);
@@ -92,21 +115,29 @@ static inline codes_t unit_digits(const int16_t *digits) {
     return (codes_t){{_mm256_loadu_si256((const void *)digits),
                       _mm256_loadu_si256((const void *)(digits + UNIT_SITES / 2))}};
 }
-/* The codes of 8 sites: `expand_table` says which of the next 8 codes goes to which. */
-static inline __m128i codes_8(const unsigned char **code, uint32_t mask, plane_t plane) {
-    __m128i next = plane == PLANE_INT16  ? _mm_loadu_si128((const void *)*code)
-                   : plane == PLANE_INT8 ? _mm_cvtepi8_epi16(_mm_loadl_epi64((const void *)*code))
-                                         : _mm_cvtepu8_epi16(_mm_loadl_epi64((const void *)*code));
-    *code += (size_t)__builtin_popcount(mask) * plane_code_bytes(plane);
+/* The first codes of `next` go to the sites of the mask, of 8. */
+static inline __m128i expand_8(__m128i next, uint32_t mask) {
     return _mm_shuffle_epi8(next, _mm_load_si128((const void *)expand_table[mask]));
 }
-static inline codes_t unit_codes(const unsigned char *code, uint32_t mask, plane_t plane) {
+/* The codes of 8 sites, as int16; bytes, if they are, are signed or not. */
+static inline __m128i codes_8(const unsigned char **code, uint32_t mask, size_t bytes, int sign) {
+    const unsigned char *at = *code;
+    *code += (size_t)__builtin_popcount(mask) * bytes;
+    if (bytes == 2)
+        return expand_8(_mm_loadu_si128((const void *)at), mask);
+    __m128i next = _mm_loadl_epi64((const void *)at);
+    return expand_8(sign ? _mm_cvtepi8_epi16(next) : _mm_cvtepu8_epi16(next), mask);
+}
+static inline codes_t codes_32(const unsigned char *code, uint32_t mask, size_t bytes, int sign) {
     codes_t codes;
     for (int h = 0; h < 2; h++, mask >>= 16) {
-        __m128i first = codes_8(&code, mask & 255, plane);
-        codes.half[h] = _mm256_set_m128i(codes_8(&code, mask >> 8 & 255, plane), first);
+        __m128i first = codes_8(&code, mask & 255, bytes, sign);
+        codes.half[h] = _mm256_set_m128i(codes_8(&code, mask >> 8 & 255, bytes, sign), first);
     }
     return codes;
+}
+static inline codes_t unit_codes(const unsigned char *code, uint32_t mask, plane_t plane) {
+    return codes_32(code, mask, plane_code_bytes(plane), 0);
 }
 static inline digit_sum_t digit_zero(void) {
     return _mm256_setzero_si256();
@@ -119,6 +150,27 @@ static inline digit_sum_t digit_add(digit_sum_t sum, codes_t codes, codes_t digi
 static inline vector_t digit_wide(digit_sum_t sum) {
     return (vector_t){{_mm256_cvtepi32_epi64(_mm256_castsi256_si128(sum)),
                        _mm256_cvtepi32_epi64(_mm256_extracti128_si256(sum, 1))}};
+}
+enum { BYTE_UNITS_AT_ONCE = UNITS_AT_ONCE << 8 }; /* products below 2^15, not 2^25 */
+typedef codes_t byte_codes_t, byte_digits_t;
+typedef digit_sum_t byte_sum_t;
+
+static inline byte_digits_t byte_digits(const unsigned char *digits) {
+    const __m128i *at = (const void *)digits;
+    return (byte_digits_t){
+        {_mm256_cvtepu8_epi16(_mm_loadu_si128(at)), _mm256_cvtepu8_epi16(_mm_loadu_si128(at + 1))}};
+}
+static inline byte_codes_t byte_codes(const unsigned char *code, uint32_t mask) {
+    return codes_32(code, mask, 1, 1);
+}
+static inline byte_sum_t byte_zero(void) {
+    return digit_zero();
+}
+static inline byte_sum_t byte_add(byte_sum_t sum, byte_codes_t codes, byte_digits_t digits) {
+    return digit_add(sum, codes, digits);
+}
+static inline vector_t byte_wide(byte_sum_t sum) {
+    return digit_wide(sum);
 }
 static inline vector_t vector_shift(vector_t a, int bits) {
     return (vector_t){{_mm256_slli_epi64(a.half[0], bits), _mm256_slli_epi64(a.half[1], bits)}};
@@ -185,9 +237,8 @@ static inline codes_t unit_digits(const int16_t *digits) {
 static inline codes_t unit_codes(const unsigned char *code, uint32_t mask, plane_t plane) {
     codes_t codes = {{0}};
     for (; mask != 0; mask &= mask - 1, code += plane_code_bytes(plane))
-        codes.lane[__builtin_ctz(mask)] = plane == PLANE_INT16  ? *(const int16_t *)code
-                                          : plane == PLANE_INT8 ? *(const int8_t *)code
-                                                                : *code;
+        codes.lane[__builtin_ctz(mask)] =
+            plane == PLANE_INT16 ? *(const int16_t *)code : (int16_t)*code;
     return codes;
 }
 static inline digit_sum_t digit_zero(void) {
@@ -204,6 +255,31 @@ static inline vector_t digit_wide(digit_sum_t sum) {
     for (size_t l = 0; l < PIECE; l++)
         w.lane[l] = (int64_t)sum.lane[l] + sum.lane[l + PIECE];
     return w;
+}
+enum { BYTE_UNITS_AT_ONCE = UNITS_AT_ONCE << 8 }; /* products below 2^15, not 2^25 */
+typedef codes_t byte_codes_t, byte_digits_t;
+typedef digit_sum_t byte_sum_t;
+
+static inline byte_digits_t byte_digits(const unsigned char *digits) {
+    byte_digits_t d;
+    for (size_t l = 0; l < UNIT_SITES; l++)
+        d.lane[l] = digits[l];
+    return d;
+}
+static inline byte_codes_t byte_codes(const unsigned char *code, uint32_t mask) {
+    byte_codes_t codes = {{0}};
+    for (; mask != 0; mask &= mask - 1, code++)
+        codes.lane[__builtin_ctz(mask)] = *(const int8_t *)code;
+    return codes;
+}
+static inline byte_sum_t byte_zero(void) {
+    return digit_zero();
+}
+static inline byte_sum_t byte_add(byte_sum_t sum, byte_codes_t codes, byte_digits_t digits) {
+    return digit_add(sum, codes, digits);
+}
+static inline vector_t byte_wide(byte_sum_t sum) {
+    return digit_wide(sum);
 }
 static inline vector_t vector_shift(vector_t a, int bits) {
     for (size_t l = 0; l < PIECE; l++)

@@ -58,17 +58,6 @@ int cpu_has_simd(int simd) {
     return simd_choose(simd, &ops) == STATUS_OK;
 }
 
-/* d[0] + d[1] 2^11 + d[2] 2^22 = r: see cpu.h. */
-static inline void digits_put(int32_t r, int16_t *digits, size_t sites, size_t at) {
-    const int32_t half = 1 << (DIGIT_BITS - 1), mask = (1 << DIGIT_BITS) - 1;
-    for (int k = 0; k < DIGITS - 1; k++) {
-        int32_t carry = (r & mask) >= half;
-        digits[(size_t)k * sites + at] = (int16_t)((r & mask) - (carry << DIGIT_BITS));
-        r = (r >> DIGIT_BITS) + carry;
-    }
-    digits[(DIGITS - 1) * sites + at] = (int16_t)r;
-}
-
 /* One image row, and its digits: that of `rate` [ny][nx], columns left..left+width, wrapped. */
 static void image_row(const backend_state_t *state, uint32_t trial, uint32_t population,
                       const int32_t *rate, uint32_t row) {
@@ -83,11 +72,8 @@ static void image_row(const backend_state_t *state, uint32_t trial, uint32_t pop
         memcpy(to + done, from + x, count * sizeof *to);
         done += count;
     }
-    int16_t *digits = image_digits(state, trial, population) + (size_t)row * image->stride;
-    size_t sites = digit_sites(image);
-#pragma omp simd
-    for (uint32_t x = 0; x < image->width; x++)
-        digits_put(to[x], digits, sites, x);
+    state->simd->digits(state->net.weight_bits, image, row, to,
+                        image_digits(state, trial, population));
 }
 
 void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
@@ -156,27 +142,53 @@ static void barrier_wait(barrier_t *barrier, unsigned threads) {
             sched_yield();
 }
 
+/* Every thread does the blocks that it built, whose memory is near it, then what is left of the
+ * others'. */
+enum { TAKEN_AT_ONCE = 4 };
+typedef struct {
+    _Alignas(64) atomic_uint next[POPULATIONS_MAX]; /* of a thread's share: blocks taken */
+} share_t;
+
+static uint32_t step_share(backend_state_t *state, uint32_t population, share_t *share, int whose,
+                           uint64_t step) {
+    uint32_t blocks = blocks_of(&state->net.population[population]), saturated = 0;
+    uint32_t first = share_first(blocks, whose, state->threads);
+    uint32_t end = share_first(blocks, whose + 1, state->threads), taken;
+    while ((taken = atomic_fetch_add(&share[whose].next[population], TAKEN_AT_ONCE)) < end - first)
+        for (uint32_t k = 0; k < TAKEN_AT_ONCE && first + taken + k < end; k++)
+            for (uint32_t trial = 0; trial < state->net.trials; trial++)
+                saturated += step_block(state, trial, population, first + taken + k, step);
+    return saturated;
+}
+
 status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
     const network_t *net = &state->net;
+    const int threads = state->threads;
     uint64_t saturated = 0;
     barrier_t barrier = {0};
-#pragma omp parallel num_threads(state->threads) reduction(+ : saturated)
+    share_t *share = aligned_alloc(64, (size_t)threads * sizeof *share);
+    if (!share)
+        FAIL(STATUS_FAILED, "no memory for %d threads' shares", threads);
+    memset(share, 0, (size_t)threads * sizeof *share);
+#pragma omp parallel num_threads(threads) reduction(+ : saturated)
     for (uint32_t s = 0; s < count; s++) {
-        for (uint32_t a = 0; a < net->populations; a++) {
-            uint32_t blocks = blocks_of(&net->population[a]);
-#pragma omp for schedule(dynamic, 4) nowait
-            for (uint32_t b = 0; b < blocks; b++)
-                for (uint32_t trial = 0; trial < net->trials; trial++)
-                    saturated += step_block(state, trial, a, b, first_step + s);
-        }
-        barrier_wait(&barrier, (unsigned)omp_get_num_threads());
+        int thread = omp_get_thread_num(), present = omp_get_num_threads();
+        for (int other = 0; other < threads; other++)
+            for (uint32_t a = 0; a < net->populations; a++)
+                saturated +=
+                    step_share(state, a, share, (thread + other) % threads, first_step + s);
+        barrier_wait(&barrier, (unsigned)present);
+        for (int mine = thread; mine < threads; mine += present)
+            for (uint32_t a = 0; a < net->populations; a++)
+                atomic_store(&share[mine].next[a], 0);
         for (uint32_t a = 0; a < net->populations; a++)
 #pragma omp for schedule(static) nowait collapse(2)
             for (uint32_t trial = 0; trial < net->trials; trial++)
                 for (uint32_t row = 0; row < state->image[a].height; row++)
                     image_row(state, trial, a, state->rate[a] + state_at(state, trial, a), row);
-        barrier_wait(&barrier, (unsigned)omp_get_num_threads());
+        barrier_wait(&barrier, (unsigned)present);
     }
+    free(share);
     state->saturated += saturated;
     return STATUS_OK;
 }
@@ -201,7 +213,7 @@ static status_t state_create(backend_state_t *state, uint64_t *bytes) {
         image_t *image = &state->image[b];
         *image = image_of(net, b);
         image->code = allocate(net->trials * image_bytes(image));
-        size_t digits = net->trials * DIGITS * digit_sites(image) * sizeof **state->digits;
+        size_t digits = net->trials * digits_bytes(image, net->weight_bits);
         state->digits[b] = allocate(digits);
         state->h[b] = allocate(n * sizeof *state->h[b]);
         state->rate[b] = allocate(n * sizeof *state->rate[b]);

@@ -1,0 +1,130 @@
+/* However the synapses lie in memory: the same edges, products and states, bit for bit, on every
+ * instruction set; also where every product is as large as it can be. */
+#include "tests/backend_cases.h"
+
+static const struct {
+    const char *name;
+    int storage;
+} STORAGES[] = {{"list", STORAGE_LIST}, {"bitmap", STORAGE_BITMAP}, {"auto", STORAGE_AUTO}};
+static const int SIMDS[] = {SIMD_PORTABLE, SIMD_AVX2, SIMD_AVX512};
+
+typedef struct {
+    backend_state_t *state;
+    connectivity_t built;
+} stored_t;
+
+static void create(network_plan_t *plan, int storage, int simd, int threads, stored_t *s) {
+    backend_options_t options = {.threads = threads, .simd = simd};
+    plan->net.storage = storage;
+    check_status(backend_cpu.create(&plan->net, &options, &s->state, &s->built));
+}
+
+/* Against the list on the portable path, whose sums are plain 64-bit products. */
+static void compare(const backend_case_t *k, uint32_t steps, float potential) {
+    network_plan_t plan;
+    stored_t reference;
+    case_plan(k, &plan);
+    const backend_t *const backend[2] = {&backend_cpu, &backend_cpu};
+    for (size_t i = 0; i < sizeof STORAGES / sizeof *STORAGES; i++)
+        for (size_t j = 0; j < sizeof SIMDS / sizeof *SIMDS; j++) {
+            stored_t other;
+            if (!cpu_has_simd(SIMDS[j]))
+                continue;
+            create(&plan, STORAGE_LIST, SIMD_PORTABLE, 1, &reference);
+            create(&plan, STORAGES[i].storage, SIMDS[j], 1 + (int)j, &other);
+            backend_state_t *const state[2] = {reference.state, other.state};
+            assert_true(reference.built.hash == other.built.hash);
+            state_put(backend, state, &plan.net);
+            for (uint32_t a = 0; a < plan.net.populations && potential != 0.0f; a++) {
+                uint32_t n = population_size(&plan.net.population[a]);
+                float *h = malloc(n * sizeof *h);
+                for (uint32_t t = 0; t < n; t++)
+                    h[t] = potential;
+                for (int b = 0; b < 2; b++)
+                    check_status(backend_cpu.put_state(state[b], 0, a, h));
+                free(h);
+            }
+            for (int b = 0; b < 2; b++)
+                check_status(backend_cpu.step(state[b], 3, steps));
+            for (uint32_t w = 0; w < plan.net.pathways && potential == 0.0f; w++)
+                edges_compare(backend, state, &plan.net, w, reference.built.synapses[w]);
+            products_compare(backend, state, &plan.net);
+            state_compare(backend, state, &plan.net);
+            backend_cpu.destroy(reference.state);
+            backend_cpu.destroy(other.state);
+        }
+    network_plan_destroy(&plan);
+}
+
+static void same_bits(void **unused) {
+    (void)unused;
+    for (int k = 0; k < BACKEND_CASES_N; k++) {
+        print_message("           %s\n", BACKEND_CASES[k].name);
+        compare(&BACKEND_CASES[k], BACKEND_CASES[k].most_steps == 1 ? 1 : 2, 0.0f);
+    }
+}
+
+/* Codes and rates at their bounds, of one sign and of both, in more units than one sum holds. */
+static void largest_products(void **unused) {
+    (void)unused;
+    static const int bits[] = {8, 16, 24};
+    for (int b = 0; b < 3; b++)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            backend_case_t k = {"largest products",
+                                {{40, 40}, {3, 2}},
+                                {GAIN_LINEAR, GAIN_LINEAR},
+                                PROFILE_UNIFORM,
+                                RULE_BERNOULLI,
+                                WEIGHTS_CONSTANT,
+                                bits[b],
+                                {0, 0},
+                                {1, 1},
+                                5,
+                                0,
+                                0,
+                                0.01,
+                                1};
+            compare(&k, 1, (float)sign * 3.0f);
+        }
+}
+
+/* A bitmap where it is smaller, a list where the network is sparse. */
+static void memory(void **unused) {
+    (void)unused;
+    backend_case_t k = BACKEND_CASES[0];
+    for (int sparse = 0; sparse < 2; sparse++) {
+        network_plan_t plan;
+        stored_t s[3];
+        k.lattice[0][0] = k.lattice[0][1] = 64;
+        for (int b = 0; b < 2 && sparse; b++)
+            k.density[b] = 0.02;
+        case_plan(&k, &plan);
+        for (int i = 0; i < 3; i++)
+            create(&plan, STORAGES[i].storage, SIMD_BEST, 1, &s[i]);
+        uint64_t synapses = 0, list = s[0].built.connectivity_bytes;
+        for (uint32_t w = 0; w < plan.net.pathways; w++)
+            synapses += s[0].built.synapses[w];
+        print_message("%s: %.2f bytes a synapse as list, %.2f bitmap, %.2f auto\n",
+                      sparse ? "sparse" : "dense", (double)list / (double)synapses,
+                      (double)s[1].built.connectivity_bytes / (double)synapses,
+                      (double)s[2].built.connectivity_bytes / (double)synapses);
+        assert_true(s[1].built.connectivity_bytes <= list);
+        if (sparse)
+            assert_true(s[2].built.connectivity_bytes == list);
+        else
+            assert_true((double)s[2].built.connectivity_bytes < 0.8 * (double)list);
+        for (int i = 0; i < 3; i++)
+            backend_cpu.destroy(s[i].state);
+        network_plan_destroy(&plan);
+    }
+}
+
+int main(void) {
+    (void)backend_compare;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bits),
+        cmocka_unit_test(largest_products),
+        cmocka_unit_test(memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
