@@ -205,8 +205,10 @@ const param_t params[] = {
      IN_CONFIG(dynamics.initial),
      .type = TYPE_INITIAL,
      .fallback = "{uniform: [-1, 1]}",
-     .meaning = "potential at time 0 of every population without its own; file: the last stored "
-                "potential of a run, or datasets h_<population>(y, x)"},
+     .meaning =
+         "potential at time 0 of every population without its own; file: the last stored "
+         "potential of a run (of each trial where it has several: the same-numbered one), or "
+         "datasets h_<population>(y, x)"},
 
     {.path = "network.weight_bits",
      IN_CONFIG(network.weight_bits),
@@ -219,9 +221,10 @@ const param_t params[] = {
      CHOICE(storages),
      .fallback = "auto",
      .may_change = true,
-     .meaning = "how a synapse's source is stored: list: a 16-bit offset each; bitmap: a bit for "
-                "every site of the window's dense part, the rest as a list; auto: for every pathway "
-                "what steps fastest. It changes memory and speed, and no bit of the results"},
+     .meaning =
+         "how a synapse's source is stored: list: a 16-bit offset each; bitmap: a bit for "
+         "every site of the window's dense part, the rest as a list; auto: for every pathway "
+         "what steps fastest. It changes memory and speed, and no bit of the results"},
 
     {.path = "simulation.dt",
      IN_CONFIG(simulation.dt_ms),
@@ -254,8 +257,9 @@ const param_t params[] = {
      .min = 1,
      .max = TRIALS_MAX,
      .fallback = "1",
-     .meaning = "runs of the one network side by side, each with its own initial state (where it is "
-                "drawn) and noise; the first is what a run without trials shows"},
+     .meaning =
+         "runs of the one network side by side, each with its own initial state (where it is "
+         "drawn) and noise; the first, 0, is what a run without trials shows"},
 
     {.path = "output.every",
      IN_CONFIG(output.every_ms),

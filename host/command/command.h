@@ -23,6 +23,7 @@ typedef struct {
     double until_ms; /* --until; negative: not given */
     double at_ms;    /* --at; negative: not given */
     int threads, simd;
+    int trial;                /* --trial; negative: not given */
     int leading, vectors, by; /* --leading, 0: not given; --vectors; --by, leading_t */
     bool json, quiet, force, full, weights, exact, single;
     char *command_line;
@@ -55,8 +56,10 @@ status_t command_selftest(const options_t *options);
 
 /* What most commands begin with: the config with its overrides, and the network planned from it. */
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
-/* STATUS_FAILED where the device has less memory free than the network needs. */
-status_t command_memory_check(const network_plan_t *plan, const backend_t *backend);
+/* STATUS_FAILED where the device has less memory free than the network needs, or the host less than
+ * host_bytes, which come on top where they are one. */
+status_t command_memory_check(const network_plan_t *plan, const backend_t *backend,
+                              uint64_t host_bytes);
 /* The output's name: -o, or for configs/wave.yaml wave<suffix>.h5, here. */
 
 status_t command_default_output(const options_t *options, const char *suffix,

@@ -10,7 +10,7 @@ static status_t write_network(const options_t *options, const config_t *config,
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;
-    TRY(command_memory_check(plan, backend));
+    TRY(command_memory_check(plan, backend, 0));
     TRY(backend->create(&plan->net, &choice, &state, &built));
     status_t status = (sonata ? export_sonata : export_csr)(options->output, options->force, config,
                                                             &plan->net, backend, state, &built);
@@ -41,6 +41,7 @@ status_t command_export(const options_t *options) {
     const backend_t *backend;
     TRY(backend_find(options->backend, &backend));
     TRY(command_network(options, &config, &plan));
+    plan.net.trials = 1; /* nothing is stepped */
     status_t status = write_network(options, &config, &plan, backend, sonata);
     network_plan_destroy(&plan);
     config_destroy(&config);
