@@ -1,42 +1,259 @@
-/* A target's exact integer sum over one pathway, by a warp: what steps and products share. */
+/* The exact integer sums of a tile's targets over their pathways: what steps and products share. */
 #ifndef BRISC_CUDA_SUM_H
 #define BRISC_CUDA_SUM_H
 
 #include "kernels/cuda/device.h"
 
-/* Synapses a lane has in flight: their loads are issued together, to hide the memory's latency. */
+/* Synapses or units a thread has in flight: their loads are issued together, to hide the memory's
+ * latency. */
 enum { IN_FLIGHT = 4 };
 
-/* This lane's part of a target's sum over one pathway. */
+/* A code that is read once a step: it need not stay in the caches. */
 template <uint32_t BITS>
-static __device__ int64_t lane_sum(const synapses_t *s, uint32_t target, const int32_t *window) {
-    const uint64_t *start = s->start + (uint64_t)target * s->bands;
-    const uint16_t *offset = s->offset;
-    const uint8_t *plane = s->code, *low = s->low;
-    uint32_t bands = s->bands;
-    int64_t sum = 0;
-    for (uint32_t band = 0; band < bands; band++, window += BAND_SITES) {
-        uint64_t at = start[band];
-        uint32_t n = (uint32_t)(start[band + 1] - at);
-        for (uint32_t first = 0; first < n; first += IN_FLIGHT * LANES)
-            for (uint32_t j = 0; j < IN_FLIGHT; j++) {
-                uint32_t k = first + j * LANES + lane_index();
-                uint64_t place = at + (k < n ? k : n - 1);
-                int32_t code = stored_code(plane, low, BITS, place);
-                int64_t product = (int64_t)code * window[offset[place]];
-                sum += k < n ? product : 0;
-            }
-    }
-    return sum;
+static __device__ int32_t streamed_code(const uint8_t *plane, const uint8_t *low, uint64_t k) {
+    if (BITS == 8)
+        return __ldcs((const signed char *)plane + k);
+    int32_t high = __ldcs((const short *)plane + k);
+    return BITS == 16 ? high : (int32_t)((uint32_t)high << 8 | __ldcs(low + k));
 }
 
-/* Target i's sum over pathway k, of weight codes times the codes in image[image], in every lane. */
-template <uint32_t BITS>
-static __device__ int64_t pathway_sum(const device_t *d, uint32_t k, uint32_t image, uint32_t i) {
-    const pathway_t *w = &d->net.pathway[k];
-    uint32_t nx = d->net.population[w->target].nx;
-    const int32_t *window = window_of(&d->image[image][w->source], w, i % nx, i / nx);
-    return warp_sum(lane_sum<BITS>(&d->synapses[k], i, window));
+/* The rates of one site. */
+template <uint32_t W> struct alignas(W < 4 ? 4 * W : 16) rates_t { int32_t code[W]; };
+
+template <uint32_t W>
+static __device__ void add_products(int64_t sum[W], int32_t code, const int32_t *at) {
+    rates_t<W> rates = *(const rates_t<W> *)at;
+    for (uint32_t w = 0; w < W; w++)
+        sum[w] += (int64_t)code * rates.code[w];
+}
+
+/* Adds this lane's part of a target's listed synapses. */
+template <uint32_t BITS, uint32_t W>
+static __device__ void list_sum(const list_t *s, uint32_t target, const int32_t *window,
+                                int64_t sum[W]) {
+    const uint64_t *start = s->start + (uint64_t)target * s->bands;
+    const uint8_t *plane = s->code, *low = s->low;
+    for (uint32_t band = 0; band < s->bands; band++, window += (size_t)BAND_SITES * W) {
+        uint64_t at = start[band];
+        uint32_t n = (uint32_t)(start[band + 1] - at);
+        const uint16_t *offset = s->offset + at;
+        for (uint32_t first = lane_index(); first < n; first += IN_FLIGHT * LANES) {
+            int32_t code[IN_FLIGHT];
+            uint32_t site[IN_FLIGHT];
+            for (uint32_t j = 0; j < IN_FLIGHT; j++) {
+                uint32_t k = first + j * LANES;
+                code[j] = 0;
+                site[j] = 0;
+                if (k < n) {
+                    site[j] = __ldcs(offset + k);
+                    code[j] = streamed_code<BITS>(plane, low, at + k);
+                }
+            }
+            for (uint32_t j = 0; j < IN_FLIGHT; j++)
+                add_products<W>(sum, code[j], window + (size_t)site[j] * W);
+        }
+    }
+}
+
+/* Adds this lane's part of a target's units. `part`: the rates of the part of the target's window
+ * that holds them, `stride` sites from row to row. */
+template <uint32_t BITS, uint32_t W>
+static __device__ void bitmap_sum(const bitmap_t *b, uint32_t target, uint32_t class_index,
+                                  const int32_t *part, uint32_t stride, int64_t sum[W]) {
+    const uint32_t units = b->units, lane = lane_index();
+    const uint32_t *mask = b->mask + (uint64_t)target * units;
+    const uint32_t *place = b->place + (uint64_t)class_index * units;
+    const uint8_t *plane = b->code, *low = b->low;
+    uint64_t at = b->start[target];
+    part += ((lane >> b->columns_log2) * stride + lane % (1u << b->columns_log2)) * W;
+    for (uint32_t first = 0; first < units; first += LANES) {
+        uint32_t u = first + lane, mine = 0, corner = 0;
+        if (u < units) {
+            mine = __ldcs(mask + u);
+            corner = place[u];
+        }
+        uint32_t before = warp_before((uint32_t)__popc(mine));
+        uint32_t packed = ((corner >> 16) * stride + corner % 65536) | before << SITE_BITS;
+        uint32_t n = least(units - first, LANES);
+        for (uint32_t next = 0; next < n; next += IN_FLIGHT) {
+            int32_t code[IN_FLIGHT];
+            uint32_t site[IN_FLIGHT];
+            for (uint32_t j = 0; j < IN_FLIGHT; j++) { /* past the last one: masks 0 */
+                uint32_t set = __shfl_sync(ALL_LANES, mine, (int)(next + j));
+                uint32_t where = __shfl_sync(ALL_LANES, packed, (int)(next + j));
+                site[j] = where % (1u << SITE_BITS);
+                code[j] = 0;
+                if (set >> lane & 1u)
+                    code[j] = streamed_code<BITS>(plane, low,
+                                                  at + (where >> SITE_BITS) + votes_before(set));
+            }
+            for (uint32_t j = 0; j < IN_FLIGHT; j++)
+                add_products<W>(sum, code[j], part + (size_t)site[j] * W);
+        }
+        at += __shfl_sync(ALL_LANES, before + (uint32_t)__popc(mine), LANES - 1);
+    }
+}
+
+/* Sums of W values over the warp: lane l gets that of value l % W. Each exchange halves the values
+ * that a lane still has, then the lanes. */
+template <uint32_t W> static __device__ int64_t warp_sums(int64_t sum[W]) {
+    for (uint32_t half = W / 2; half > 0; half /= 2) {
+        bool upper = lane_index() & half;
+        for (uint32_t k = 0; k < half; k++) {
+            int64_t give = upper ? sum[k] : sum[k + half];
+            int64_t keep = upper ? sum[k + half] : sum[k];
+            sum[k] = keep + __shfl_xor_sync(ALL_LANES, give, (int)half);
+        }
+    }
+    for (uint32_t distance = W; distance < LANES; distance *= 2)
+        sum[0] += __shfl_xor_sync(ALL_LANES, sum[0], (int)distance);
+    return sum[0];
+}
+
+/* The block's tile. */
+typedef struct {
+    uint32_t population, x, y, nx, ny; /* its first target's column and row; its size */
+} tile_t;
+
+static inline __device__ tile_t tile_of(const network_t *net, const tiling_t *t, uint32_t block) {
+    tile_t tile;
+    uint32_t a = 0;
+    while (block >= t->first_block[a + 1])
+        a++;
+    const population_t *p = &net->population[a];
+    uint32_t across = (p->nx + TILE_X - 1) / TILE_X;
+    block -= t->first_block[a];
+    tile.population = a;
+    tile.x = block % across * TILE_X;
+    tile.y = block / across * t->tile_y;
+    tile.nx = least(p->nx - tile.x, TILE_X);
+    tile.ny = least(p->ny - tile.y, t->tile_y);
+    return tile;
+}
+
+/* A column or row of a tile in one pathway: where its windows begin in the image, and its class. */
+typedef struct {
+    uint32_t site, class_index;
+} axis_t;
+
+/* A block's dynamic shared memory. */
+typedef struct {
+    int64_t *sums;    /* [TILE_X * tile_y][inputs][W]: targets iy * tile.nx + ix from the corner */
+    axis_t *axis;     /* [inputs][TILE_X columns, then tile_y rows] */
+    int32_t *patches; /* [sites][W]: the tiling's patches */
+    uint32_t inputs;  /* pathways into the tile */
+} shared_t;
+
+HD size_t shared_bytes_before_patches(uint32_t tile_y, uint32_t inputs, uint32_t width) {
+    return inputs *
+           (TILE_X * tile_y * width * sizeof(int64_t) + (TILE_X + tile_y) * sizeof(axis_t));
+}
+static inline __device__ shared_t shared_of(const tiling_t *t, uint32_t population,
+                                            uint32_t width) {
+    extern __shared__ int4 shared_memory[];
+    shared_t s;
+    s.inputs = t->first_pathway[population + 1] - t->first_pathway[population];
+    s.sums = (int64_t *)shared_memory;
+    s.axis = (axis_t *)(s.sums + (size_t)TILE_X * t->tile_y * s.inputs * width);
+    s.patches = (int32_t *)((char *)shared_memory +
+                            shared_bytes_before_patches(t->tile_y, s.inputs, width));
+    return s;
+}
+
+static __device__ void axis_fill(const pathway_t *w, const image_t *image, const tiling_t *t,
+                                 const tile_t *tile, axis_t *axis) {
+    for (uint32_t i = threadIdx.x; i < TILE_X + t->tile_y; i += TILE_THREADS)
+        if (i < TILE_X) {
+            uint32_t x = tile->x + i;
+            axis[i].site = pathway_base_x(w, x) + (uint32_t)(w->offset_x - image->left);
+            axis[i].class_index = x % w->classes_x;
+        } else {
+            uint32_t y = tile->y + i - TILE_X;
+            axis[i].site = pathway_base_y(w, y) + (uint32_t)(w->offset_y - image->top);
+            axis[i].class_index = y % w->classes_y * w->classes_x;
+        }
+}
+
+/* Copies what the tile's targets read of one pathway's units. */
+template <uint32_t W>
+static __device__ void patch_load(const int32_t *codes, uint32_t stride, const bitmap_t *b,
+                                  const tile_t *tile, const axis_t *axis, uint32_t patch_stride,
+                                  int32_t *patch) {
+    const axis_t *x = axis, *y = axis + TILE_X;
+    uint32_t n = (x[tile->nx - 1].site - x[0].site + b->columns) * W;
+    uint32_t rows = y[tile->ny - 1].site - y[0].site + b->rows;
+    codes += ((size_t)(y[0].site + b->top) * stride + x[0].site + b->left) * W;
+    for (uint32_t row = threadIdx.x / LANES; row < rows; row += TILE_WARPS)
+        for (uint32_t i = lane_index(); i < n; i += LANES)
+            patch[row * patch_stride * W + i] = codes[(size_t)row * stride * W + i];
+}
+
+/* The sums of the target at (x, y) of the tile over pathway k: lane l gets that of state l % W.
+ * `codes`: the image. */
+template <uint32_t BITS, uint32_t W>
+static __device__ int64_t target_sums(const device_t *d, const tiling_t *t, uint32_t k,
+                                      const tile_t *tile, uint32_t x, uint32_t y,
+                                      const axis_t *axis, const int32_t *patches,
+                                      const int32_t *codes, uint32_t stride) {
+    const bitmap_t *b = &d->bitmap[k];
+    const axis_t ax = axis[x], ay = axis[TILE_X + y];
+    uint32_t target = (tile->y + y) * d->net.population[tile->population].nx + tile->x + x;
+    int64_t sum[W];
+    for (uint32_t s = 0; s < W; s++)
+        sum[s] = 0;
+    if (b->units > 0 && t->patch[k] != IN_IMAGE) {
+        uint32_t site =
+            t->patch[k] + (ay.site - axis[TILE_X].site) * t->stride[k] + ax.site - axis[0].site;
+        bitmap_sum<BITS, W>(b, target, ay.class_index + ax.class_index, patches + site * W,
+                            t->stride[k], sum);
+    } else if (b->units > 0) {
+        size_t site = (size_t)(ay.site + b->top) * stride + ax.site + b->left;
+        bitmap_sum<BITS, W>(b, target, ay.class_index + ax.class_index, codes + site * W, stride,
+                            sum);
+    }
+    list_sum<BITS, W>(&d->list[k], target, codes + ((size_t)ay.site * stride + ax.site) * W, sum);
+    return warp_sums<W>(sum);
+}
+
+/* Fills the sums of the block's tile, in the states of pass blockIdx.y. */
+template <uint32_t BITS, uint32_t W>
+static __device__ void tile_sums(const device_t *d, const tiling_t *t, const images_t *images,
+                                 const tile_t *tile, const shared_t *s) {
+    const uint32_t first = t->first_pathway[tile->population], each = TILE_X + t->tile_y;
+    for (uint32_t i = 0; i < s->inputs; i++) {
+        const pathway_t *w = &d->net.pathway[first + i];
+        axis_fill(w, &images->image[w->source], t, tile, s->axis + i * each);
+    }
+    __syncthreads();
+    for (uint32_t i = 0; i < s->inputs; i++) {
+        const image_t *image = &images->image[d->net.pathway[first + i].source];
+        if (d->bitmap[first + i].units > 0 && t->patch[first + i] != IN_IMAGE)
+            patch_load<W>(image->code + lane_site(image, W, blockIdx.y * W), image->stride,
+                          &d->bitmap[first + i], tile, s->axis + i * each, t->stride[first + i],
+                          s->patches + (size_t)t->patch[first + i] * W);
+    }
+    __syncthreads();
+    for (uint32_t n = threadIdx.x / LANES; n < tile->nx * tile->ny; n += TILE_WARPS)
+        for (uint32_t i = 0; i < s->inputs; i++) {
+            const image_t *image = &images->image[d->net.pathway[first + i].source];
+            int64_t sum = target_sums<BITS, W>(
+                d, t, first + i, tile, n % tile->nx, n / tile->nx, s->axis + i * each, s->patches,
+                image->code + lane_site(image, W, blockIdx.y * W), image->stride);
+            if (lane_index() < W)
+                s->sums[(n * s->inputs + i) * W + lane_index()] = sum;
+        }
+    __syncthreads();
+}
+
+/* A launch of tile kernels, a block a tile and pass. */
+static inline cudaLaunchConfig_t launch_of_tiles(const tiling_t *t, uint32_t passes,
+                                                 cudaStream_t stream) {
+    cudaLaunchConfig_t config = {};
+    config.stream = stream;
+    config.gridDim = dim3(t->blocks, passes);
+    config.blockDim = dim3(TILE_THREADS);
+    config.dynamicSmemBytes = t->shared_bytes;
+    return config;
 }
 
 /* The place within population `*a` of neuron i, counted through the populations in order; `*a` is
@@ -45,13 +262,6 @@ static inline __device__ uint32_t neuron_of(const network_t *net, uint64_t i, ui
     for (*a = 0; *a < net->populations && i >= population_size(&net->population[*a]); (*a)++)
         i -= population_size(&net->population[*a]);
     return (uint32_t)i;
-}
-
-static inline uint64_t neurons_of(const network_t *net) {
-    uint64_t neurons = 0;
-    for (uint32_t a = 0; a < net->populations; a++)
-        neurons += population_size(&net->population[a]);
-    return neurons;
 }
 
 #endif
