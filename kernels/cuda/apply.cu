@@ -26,13 +26,13 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
 
 /* y = 0 + limbs in order, and within each the target's pathways in config order. */
 template <uint32_t BITS, uint32_t W>
-static __global__ void __launch_bounds__(TILE_THREADS, W < 8 ? 4 : 3)
+static __global__ void __launch_bounds__(TILE_THREADS, W <= 2 ? 4 : 2)
     product_kernel(const device_t *d, const tiling_t t, const images_t images, const limbs_t *limbs,
                    uint32_t vectors, double *y) {
     const network_t *net = &d->net;
+    tile_sums<BITS, W>(d, &t, &images);
     const tile_t tile = tile_of(net, &t, blockIdx.x);
     const shared_t s = shared_of(&t, tile.population, W);
-    tile_sums<BITS, W>(d, &t, &images, &tile, &s);
     uint32_t targets = tile.nx * tile.ny, nx = net->population[tile.population].nx;
     size_t first = neurons_before(net, tile.population);
     size_t neurons = neurons_before(net, net->populations);

@@ -191,6 +191,13 @@ static inline __device__ uint32_t warp_before(uint32_t x) {
 static inline __device__ uint32_t votes_before(uint32_t votes) {
     return (uint32_t)__popc(votes & ((1u << lane_index()) - 1u));
 }
+static inline __device__ void prefetch_l2(const void *address) {
+#ifdef __CUDA_ARCH__
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
+#else
+    (void)address;
+#endif
+}
 static inline __device__ void add_to(uint64_t *sum, uint64_t x) {
     static_assert(sizeof(unsigned long long) == sizeof(uint64_t), "atomicAdd's 64-bit type");
     atomicAdd((unsigned long long *)sum, (unsigned long long)x);

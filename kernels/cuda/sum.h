@@ -201,47 +201,83 @@ static __device__ int64_t target_sums(const device_t *d, const tiling_t *t, uint
     int64_t sum[W];
     for (uint32_t s = 0; s < W; s++)
         sum[s] = 0;
-    if (b->units > 0 && t->patch[k] != IN_IMAGE) {
+    if (b->units > 0) {
+        bool patched = t->patch[k] != IN_IMAGE;
         uint32_t site =
             t->patch[k] + (ay.site - axis[TILE_X].site) * t->stride[k] + ax.site - axis[0].site;
-        bitmap_sum<BITS, W>(b, target, ay.class_index + ax.class_index, patches + site * W,
-                            t->stride[k], sum);
-    } else if (b->units > 0) {
-        size_t site = (size_t)(ay.site + b->top) * stride + ax.site + b->left;
-        bitmap_sum<BITS, W>(b, target, ay.class_index + ax.class_index, codes + site * W, stride,
-                            sum);
+        const int32_t *part = patches + site * W;
+        if (!patched)
+            part = codes + ((size_t)(ay.site + b->top) * stride + ax.site + b->left) * W;
+        bitmap_sum<BITS, W>(b, target, ay.class_index + ax.class_index, part,
+                            patched ? t->stride[k] : stride, sum);
     }
     list_sum<BITS, W>(&d->list[k], target, codes + ((size_t)ay.site * stride + ax.site) * W, sum);
     return warp_sums<W>(sum);
 }
 
+/* Asks for the synapses of one target, so that they are in L2 when their turn comes: a lane for
+ * each array of each pathway, lines of 128 bytes. */
+static inline __device__ void target_prefetch(const device_t *d, uint32_t first_pathway,
+                                              uint32_t inputs, uint64_t target) {
+    const size_t line = 128, size = d->net.weight_bits == 8 ? 1 : 2;
+    for (uint32_t i = lane_index(); i < inputs * 4; i += LANES) {
+        const list_t *list = &d->list[first_pathway + i / 4];
+        const bitmap_t *bitmap = &d->bitmap[first_pathway + i / 4];
+        const bool listed = i % 4 < 2;
+        if (!listed && bitmap->units == 0)
+            continue;
+        const uint64_t *start =
+            listed ? list->start + target * list->bands : bitmap->start + target;
+        uint64_t from = start[0], to = start[listed ? list->bands : 1];
+        const char *at = i % 4 == 0   ? (const char *)(list->offset + from)
+                         : i % 4 == 1 ? (const char *)(list->code + from * size)
+                         : i % 4 == 2 ? (const char *)(bitmap->code + from * size)
+                                      : (const char *)(bitmap->mask + target * bitmap->units);
+        size_t bytes = i % 4 == 3 ? bitmap->units * sizeof(uint32_t)
+                                  : (to - from) * (i % 4 == 0 ? sizeof(uint16_t) : size);
+        size_t before = (size_t)at % line;
+        for (size_t k = 0; k < before + bytes; k += line)
+            prefetch_l2(at - before + k);
+    }
+}
+
 /* Fills the sums of the block's tile, in the states of pass blockIdx.y. */
 template <uint32_t BITS, uint32_t W>
-static __device__ void tile_sums(const device_t *d, const tiling_t *t, const images_t *images,
-                                 const tile_t *tile, const shared_t *s) {
-    const uint32_t first = t->first_pathway[tile->population], each = TILE_X + t->tile_y;
-    for (uint32_t i = 0; i < s->inputs; i++) {
+static __device__ void tile_sums(const device_t *d, const tiling_t *t, const images_t *images) {
+    const tile_t tile = tile_of(&d->net, t, blockIdx.x);
+    const shared_t s = shared_of(t, tile.population, W);
+    const uint32_t first = t->first_pathway[tile.population], each = TILE_X + t->tile_y;
+    const uint32_t nx = d->net.population[tile.population].nx, targets = tile.nx * tile.ny;
+    uint32_t n = threadIdx.x / LANES; /* the warp's target in the tile */
+    if (n < targets)
+        target_prefetch(d, first, s.inputs, (tile.y + n / tile.nx) * nx + tile.x + n % tile.nx);
+    for (uint32_t i = 0; i < s.inputs; i++) {
         const pathway_t *w = &d->net.pathway[first + i];
-        axis_fill(w, &images->image[w->source], t, tile, s->axis + i * each);
+        axis_fill(w, &images->image[w->source], t, &tile, s.axis + i * each);
     }
     __syncthreads();
-    for (uint32_t i = 0; i < s->inputs; i++) {
+    for (uint32_t i = 0; i < s.inputs; i++) {
         const image_t *image = &images->image[d->net.pathway[first + i].source];
         if (d->bitmap[first + i].units > 0 && t->patch[first + i] != IN_IMAGE)
             patch_load<W>(image->code + lane_site(image, W, blockIdx.y * W), image->stride,
-                          &d->bitmap[first + i], tile, s->axis + i * each, t->stride[first + i],
-                          s->patches + (size_t)t->patch[first + i] * W);
+                          &d->bitmap[first + i], &tile, s.axis + i * each, t->stride[first + i],
+                          s.patches + (size_t)t->patch[first + i] * W);
     }
     __syncthreads();
-    for (uint32_t n = threadIdx.x / LANES; n < tile->nx * tile->ny; n += TILE_WARPS)
-        for (uint32_t i = 0; i < s->inputs; i++) {
+    for (; n < targets; n += TILE_WARPS) {
+        uint32_t next = n + TILE_WARPS;
+        if (next < targets)
+            target_prefetch(d, first, s.inputs,
+                            (tile.y + next / tile.nx) * nx + tile.x + next % tile.nx);
+        for (uint32_t i = 0; i < s.inputs; i++) {
             const image_t *image = &images->image[d->net.pathway[first + i].source];
             int64_t sum = target_sums<BITS, W>(
-                d, t, first + i, tile, n % tile->nx, n / tile->nx, s->axis + i * each, s->patches,
+                d, t, first + i, &tile, n % tile.nx, n / tile.nx, s.axis + i * each, s.patches,
                 image->code + lane_site(image, W, blockIdx.y * W), image->stride);
             if (lane_index() < W)
-                s->sums[(n * s->inputs + i) * W + lane_index()] = sum;
+                s.sums[(n * s.inputs + i) * W + lane_index()] = sum;
         }
+    }
     __syncthreads();
 }
 
