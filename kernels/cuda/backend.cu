@@ -96,10 +96,12 @@ static void destroy(backend_state_t *state) {
         return;
     device_t *d = &state->device;
     for (uint32_t k = 0; k < PATHWAYS_MAX; k++) {
-        cudaFree(d->list[k].start);
-        cudaFree(d->list[k].offset);
-        cudaFree(d->list[k].code);
-        cudaFree(d->list[k].low);
+        for (list_t *list : {&d->list[k], &d->near_list[k]}) {
+            cudaFree(list->start);
+            cudaFree(list->offset);
+            cudaFree(list->code);
+            cudaFree(list->low);
+        }
         cudaFree(d->bitmap[k].place);
         cudaFree(d->bitmap[k].start);
         cudaFree(d->bitmap[k].mask);
@@ -138,8 +140,10 @@ static status_t footprint(const network_t *net, uint64_t *connectivity_bytes,
         if (n > 0)
             bytes += (double)bitmap_fixed_bytes(&units.bitmap, targets,
                                                 (uint64_t)w->classes_x * w->classes_y * n);
-        bytes += (double)targets * (units.in_units * code + units.listed * (code + 2.0)) +
+        bytes += (double)targets *
+                     (units.in_units * code + (units.in_near_list + units.in_list) * (code + 2.0)) +
                  (double)(targets * window_bands(w, &image) + 1) * sizeof(uint64_t);
+        bytes += units.near_listed ? (double)(targets + 1) * sizeof(uint64_t) : 0.0;
         cuda_units_destroy(&units);
     }
     for (uint32_t a = 0; a < net->populations; a++) {

@@ -127,9 +127,22 @@ static __device__ choice_t choose(const window_t *v, uint32_t *count) {
     return choice;
 }
 
-/* Adds up each target's listed inputs by band into list.start, [targets * bands], sets the bits of
- * the others in bitmap.mask and adds them up into bitmap.start (all 0 before); fills
- * choice[targets] under RULE_FIXED_INDEGREE. */
+/* Where a synapse is stored. */
+enum { IN_LIST, IN_NEAR_LIST, IN_UNIT };
+static __device__ int cell_storage(const device_t *d, uint32_t pathway, const window_t *v,
+                                   uint32_t cell, uint32_t unit, uint32_t *near_offset) {
+    const near_t *near = &d->near[pathway];
+    uint32_t row = cell / v->w->window_x - near->top, column = cell % v->w->window_x - near->left;
+    *near_offset = row * near->stride + column;
+    if (unit != NO_UNIT)
+        return IN_UNIT;
+    bool inside = row < near->rows && column < near->columns;
+    return inside && d->near_list[pathway].bands > 0 ? IN_NEAR_LIST : IN_LIST;
+}
+
+/* Adds up each target's listed inputs by band into list.start, [targets * bands], and into
+ * near_list.start; sets the bits of the others in bitmap.mask and adds them up into bitmap.start
+ * (all 0 before); fills choice[targets] under RULE_FIXED_INDEGREE. */
 static __global__ void __launch_bounds__(BLOCK_THREADS)
     survey_kernel(const device_t *d, const drawing_t g) {
     __shared__ uint32_t count[BLOCK_WARPS][256];
@@ -143,7 +156,7 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
     choice_t chosen = {0, 0, 0};
     if (g.choice)
         chosen = choose(&v, count[threadIdx.x / LANES]);
-    uint32_t ties = chosen.ties, in_units = 0;
+    uint32_t ties = chosen.ties, in_units = 0, in_near_list = 0, near_offset;
     for (uint32_t first = 0; first < v.cells; first += LANES) {
         uint32_t cell = first + lane_index(), last = first + LANES - 1, bit = 0;
         bool input = cell_chosen(&v, cell, chosen.cut, &ties);
@@ -154,7 +167,9 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
             atomicOr(&bitmap->mask[target * bitmap->units + unit], 1u << bit);
             in_units++;
         }
-        bool listed = input && unit == NO_UNIT;
+        int storage = cell_storage(d, g.pathway, &v, cell, unit, &near_offset);
+        bool listed = input && storage == IN_LIST;
+        in_near_list += input && storage == IN_NEAR_LIST;
         last = least(last, v.cells - 1);
         uint32_t last_band = cell_offset(&v, last) / BAND_SITES;
         for (uint32_t band = cell_offset(&v, first) / BAND_SITES; band <= last_band; band++) {
@@ -166,10 +181,13 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
     }
     chosen.sum = warp_sum(chosen.sum);
     in_units = warp_sum(in_units);
+    in_near_list = warp_sum(in_near_list);
     if (lane_index() == 0 && g.choice)
         g.choice[target] = chosen;
     if (lane_index() == 0 && bitmap->units > 0)
         bitmap->start[target] = in_units;
+    if (lane_index() == 0 && d->near_list[g.pathway].bands > 0)
+        d->near_list[g.pathway].start[target] = in_near_list;
 }
 
 /* before[units] of one target. */
@@ -203,20 +221,28 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
     uint32_t *before = g.before + warp_index() * bitmap->units;
     units_before(bitmap, target, before);
     uint64_t at = list->start[target * list->bands], hashes = 0;
+    const list_t *near_list = &d->near_list[g.pathway];
     uint64_t codes_at = bitmap->units > 0 ? bitmap->start[target] : 0;
-    uint32_t inputs = 0, bits = d->net.weight_bits;
+    uint64_t near_at = near_list->bands > 0 ? near_list->start[target] : 0;
+    uint32_t inputs = 0, bits = d->net.weight_bits, near_offset;
     for (uint32_t first = 0; first < v.cells; first += LANES) {
         uint32_t cell = first + lane_index(), bit = 0;
         bool input = cell_chosen(&v, cell, chosen.cut, &chosen.ties);
         uint32_t unit = input ? cell_unit(&v, cell, &bit) : NO_UNIT;
         uint32_t votes = __ballot_sync(ALL_LANES, input);
-        uint32_t listed = __ballot_sync(ALL_LANES, input && unit == NO_UNIT);
+        int storage = cell_storage(d, g.pathway, &v, cell, unit, &near_offset);
+        uint32_t listed = __ballot_sync(ALL_LANES, input && storage == IN_LIST);
+        uint32_t near = __ballot_sync(ALL_LANES, input && storage == IN_NEAR_LIST);
         if (input) {
             int32_t code = cell_code(d, &v, cell);
             if (pathway_recentred(w))
                 code = recentred_code(code, inputs + votes_before(votes), chosen.sum,
                                       recentred_sum(w), w->indegree, weight_code_max(bits));
-            if (unit == NO_UNIT) {
+            if (storage == IN_NEAR_LIST) {
+                uint64_t place = near_at + votes_before(near);
+                near_list->offset[place] = (uint16_t)near_offset;
+                store_code(near_list->code, near_list->low, bits, place, code);
+            } else if (storage == IN_LIST) {
                 uint64_t place = at + votes_before(listed);
                 list->offset[place] = (uint16_t)(cell_offset(&v, cell) % BAND_SITES);
                 store_code(list->code, list->low, bits, place, code);
@@ -230,6 +256,7 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
         }
         inputs += (uint32_t)__popc(votes);
         at += (uint32_t)__popc(listed);
+        near_at += (uint32_t)__popc(near);
     }
     hashes = warp_sum(hashes);
     if (lane_index() == 0)
@@ -272,8 +299,8 @@ template <typename T> static status_t zeros(T **memory, uint64_t n, const char *
 }
 
 /* The units' numbers by their place in the window, the inverse of `place`. */
-static status_t unit_table(const pathway_t *w, const bitmap_t *b, const uint32_t *place,
-                           const uint32_t *count, uint32_t **table) {
+static status_t unit_table(const pathway_t *w, const near_t *near, const bitmap_t *b,
+                           const uint32_t *place, const uint32_t *count, uint32_t **table) {
     uint32_t rows_log2 = 5 - b->columns_log2;
     uint32_t across = w->window_x >> b->columns_log2, down = w->window_y >> rows_log2;
     size_t classes = (size_t)w->classes_x * w->classes_y, each = (size_t)across * down;
@@ -283,8 +310,8 @@ static status_t unit_table(const pathway_t *w, const bitmap_t *b, const uint32_t
     memset(unit, 0xff, classes * each * sizeof *unit);
     for (size_t c = 0; c < classes; c++)
         for (uint32_t u = 0; u < count[c]; u++) {
-            uint32_t row = (place[c * b->units + u] >> 16) + b->top;
-            uint32_t column = (place[c * b->units + u] & 0xffffu) + b->left;
+            uint32_t row = (place[c * b->units + u] >> 16) + near->top;
+            uint32_t column = (place[c * b->units + u] & 0xffffu) + near->left;
             unit[c * each + (size_t)(row >> rows_log2) * across + (column >> b->columns_log2)] = u;
         }
     status_t status = copy_to_device(table, unit, classes * each, "the windows' units");
@@ -292,21 +319,27 @@ static status_t unit_table(const pathway_t *w, const bitmap_t *b, const uint32_t
     return status;
 }
 
-static status_t bitmap_create(device_t *d, uint32_t k, build_t *b, uint64_t *bytes) {
+static status_t near_create(device_t *d, uint32_t k, build_t *b, uint64_t *bytes) {
     const pathway_t *w = &d->net.pathway[k];
     bitmap_t *bitmap = &d->bitmap[k];
     uint64_t targets = targets_of(&d->net, k);
     units_t units;
     TRY(cuda_units_choose(&d->net, k, &units));
     *bitmap = units.bitmap;
+    d->near[k] = units.near;
+    d->near_list[k].bands = units.near_listed;
     uint64_t places = (uint64_t)w->classes_x * w->classes_y * bitmap->units;
     status_t status = STATUS_OK;
     if (bitmap->units > 0)
-        status = unit_table(w, bitmap, units.place, units.count, &b->unit[k]);
+        status = unit_table(w, &units.near, bitmap, units.place, units.count, &b->unit[k]);
     if (bitmap->units > 0 && status == STATUS_OK)
         status = copy_to_device(&bitmap->place, units.place, places, "the windows' units");
     cuda_units_destroy(&units);
     TRY(status);
+    if (d->near_list[k].bands > 0) {
+        TRY(zeros(&d->near_list[k].start, targets + 1, "the targets' pointers"));
+        *bytes += (targets + 1) * sizeof(uint64_t);
+    }
     if (bitmap->units == 0)
         return STATUS_OK;
     *bytes += bitmap_fixed_bytes(bitmap, targets, places);
@@ -320,7 +353,7 @@ static status_t tables_create(backend_state_t *state, build_t *b, uint64_t *byte
     for (uint32_t k = 0; k < d->net.pathways; k++) {
         pathway_t *w = &d->net.pathway[k];
         size_t cells = (size_t)w->classes_x * w->classes_y * w->window_x * w->window_y;
-        TRY(bitmap_create(d, k, b, bytes)); /* from the host's thresholds */
+        TRY(near_create(d, k, b, bytes)); /* from the host's thresholds */
         TRY(copy_to_device(&b->threshold[k], w->threshold, cells, "the probability tables"));
         w->threshold = b->threshold[k];
         list_t *list = &d->list[k];
@@ -352,13 +385,15 @@ static status_t prefix_sum(build_t *b, uint64_t *start, uint64_t n, uint64_t *su
 
 /* Counts the inputs; turns the counts into places. */
 static status_t survey(backend_state_t *state, uint32_t k, build_t *b, uint64_t *listed,
-                       uint64_t *in_units) {
+                       uint64_t *near, uint64_t *in_units) {
     const device_t *d = &state->device;
     uint64_t targets = targets_of(&d->net, k);
     cudaLaunchConfig_t launch = launch_of(targets);
     CUDA(cudaLaunchKernelEx(&launch, survey_kernel, (const device_t *)state->on_device,
                             drawing_of(b, k)));
     TRY(prefix_sum(b, d->list[k].start, starts_of(d, k), listed));
+    if (d->near_list[k].bands > 0)
+        TRY(prefix_sum(b, d->near_list[k].start, targets + 1, near));
     if (d->bitmap[k].units > 0)
         TRY(prefix_sum(b, d->bitmap[k].start, targets + 1, in_units));
     return STATUS_OK;
@@ -369,6 +404,10 @@ static status_t codes_allocate(uint32_t bits, uint64_t n, uint8_t **code, uint8_
     if (bits == 24)
         TRY(cuda_allocate(low, n, "the synapses"));
     return STATUS_OK;
+}
+static status_t list_allocate(uint32_t bits, uint64_t n, list_t *list) {
+    TRY(cuda_allocate(&list->offset, n, "the synapses"));
+    return codes_allocate(bits, n, &list->code, &list->low);
 }
 
 static status_t fill(backend_state_t *state, uint32_t k, const build_t *b) {
@@ -384,20 +423,21 @@ static status_t fill(backend_state_t *state, uint32_t k, const build_t *b) {
 static status_t build(backend_state_t *state, build_t *b, connectivity_t *c) {
     device_t *d = &state->device;
     uint32_t bits = d->net.weight_bits;
-    uint64_t listed[PATHWAYS_MAX] = {}, in_units[PATHWAYS_MAX] = {}, bytes = 0;
+    uint64_t listed[PATHWAYS_MAX] = {}, near[PATHWAYS_MAX] = {}, in_units[PATHWAYS_MAX] = {};
+    uint64_t bytes = 0;
     TRY(tables_create(state, b, &c->connectivity_bytes));
     for (uint32_t k = 0; k < d->net.pathways; k++) {
-        TRY(survey(state, k, b, &listed[k], &in_units[k]));
-        c->synapses[k] = listed[k] + in_units[k];
-        bytes += listed[k] * sizeof(uint16_t) + c->synapses[k] * (bits / 8);
+        TRY(survey(state, k, b, &listed[k], &near[k], &in_units[k]));
+        c->synapses[k] = listed[k] + near[k] + in_units[k];
+        bytes += (listed[k] + near[k]) * sizeof(uint16_t) + c->synapses[k] * (bits / 8);
     }
     TRY(cuda_require(bytes, "the synapses"));
     c->connectivity_bytes += bytes;
     for (uint32_t k = 0; k < d->net.pathways; k++) {
-        list_t *list = &d->list[k];
         bitmap_t *bitmap = &d->bitmap[k];
-        TRY(cuda_allocate(&list->offset, listed[k], "the synapses"));
-        TRY(codes_allocate(bits, listed[k], &list->code, &list->low));
+        TRY(list_allocate(bits, listed[k], &d->list[k]));
+        if (d->near_list[k].bands > 0)
+            TRY(list_allocate(bits, near[k], &d->near_list[k]));
         if (bitmap->units > 0)
             TRY(codes_allocate(bits, in_units[k], &bitmap->code, &bitmap->low));
     }

@@ -4,6 +4,10 @@
  * List. A target's synapses by ascending offset: a 16-bit offset into the window's part of the
  * image, and a code (kernels/storage.h).
  *
+ * Near part. The rectangle of a window outside which hardly any synapse is. What a tile of targets
+ * reads of it is copied to shared memory, with a row length of its own; so the synapses in it have
+ * a list of their own, whose offsets count in that row length.
+ *
  * Bitmap. Where a window is dense, its cells form units of 32: 8 columns x 4 rows, or 32 columns
  * of a window of fewer rows. Which ones is the same for all targets of a class. A target stores a
  * 32-bit mask a unit, bit l for cell l in row-major order, and the codes of the cells that are set,
@@ -32,14 +36,19 @@ typedef struct {
 } list_t;
 
 typedef struct {
-    uint32_t units;                    /* of the class that has most; 0: all is listed */
-    uint32_t columns_log2;             /* of a unit: 3 or 5 */
-    uint32_t top, left, rows, columns; /* the part of the window that holds the units */
-    uint32_t *place;                   /* [classes][units]: row << 16 | column within that part */
-    uint64_t *start;                   /* [targets + 1]: where a target's codes begin */
-    uint32_t *mask;                    /* [targets][units] */
+    uint32_t units;        /* of the class that has most; 0: all is listed */
+    uint32_t columns_log2; /* of a unit: 3 or 5 */
+    uint32_t *place;       /* [classes][units]: row << 16 | column in the near part */
+    uint64_t *start;       /* [targets + 1]: where a target's codes begin */
+    uint32_t *mask;        /* [targets][units] */
     uint8_t *code, *low;
 } bitmap_t;
+
+typedef struct {
+    uint32_t top, left, rows, columns; /* in the window */
+    uint32_t stride;                   /* sites from row to row of the copy */
+    uint32_t reciprocal;               /* 2^32 / stride, rounded up */
+} near_t;
 
 /* The images of some lanes: image[b].code is [passes][sites][width]. */
 typedef struct {
@@ -50,26 +59,28 @@ typedef struct {
 /* What a kernel sees; every pointer is the device's. */
 typedef struct {
     network_t net; /* its thresholds are there while the connectivity is built, then NULL */
-    list_t list[PATHWAYS_MAX];
+    near_t near[PATHWAYS_MAX];
     bitmap_t bitmap[PATHWAYS_MAX];
-    images_t rates[2];         /* a step reads one and writes the other */
-    float *h[POPULATIONS_MAX]; /* [trials][ny][nx] */
-    float *rate;               /* of the largest population, for get_rate */
+    list_t near_list[PATHWAYS_MAX]; /* bands: 1, or 0 where the near part is too large for it */
+    list_t list[PATHWAYS_MAX];      /* all others */
+    images_t rates[2];              /* a step reads one and writes the other */
+    float *h[POPULATIONS_MAX];      /* [trials][ny][nx] */
+    float *rate;                    /* of the largest population, for get_rate */
     normal_node_t *table;
     uint64_t *saturated;
     uint64_t *step; /* the next one's number */
 } device_t;
 
 /* How a launch of tile kernels divides the targets: a block takes a tile, TILE_X columns and tile_y
- * rows of one population, and copies to shared memory what the tile's bitmaps read. */
+ * rows of one population, and copies to shared memory what the tile reads of the windows' near
+ * parts. */
 enum { TILE_X = 8, TILE_WARPS = 8, TILE_THREADS = TILE_WARPS * LANES };
 enum { SITE_BITS = 22 }; /* of a unit's place in an image (sum.h) */
 #define IN_IMAGE UINT32_MAX
 typedef struct {
     uint32_t tile_y, blocks, shared_bytes;
     uint32_t first_block[POPULATIONS_MAX + 1], first_pathway[POPULATIONS_MAX + 1];
-    /* A pathway's copy: where it begins, in sites, or IN_IMAGE; sites from row to row. */
-    uint32_t patch[PATHWAYS_MAX], stride[PATHWAYS_MAX];
+    uint32_t patch[PATHWAYS_MAX]; /* where a pathway's copy begins, in sites, or IN_IMAGE */
 } tiling_t;
 
 typedef struct apply_memory apply_memory_t; /* apply.cu */
@@ -109,11 +120,14 @@ extern "C" const yardsticks_t cuda_yardsticks;
 /* Copies the host's device_t to the device. */
 status_t cuda_upload(backend_state_t *state);
 
-/* The units of a pathway, on the host, and a target's expected synapses (class average). */
+/* How a pathway is stored, on the host, and where a target's synapses are expected to lie (class
+ * average). */
 typedef struct {
+    near_t near;
     bitmap_t bitmap;         /* without its arrays */
+    bool near_listed;        /* there is a near list */
     uint32_t *count, *place; /* [classes]; as the bitmap's */
-    double in_units, listed;
+    double in_units, in_near_list, in_list;
 } units_t;
 status_t cuda_units_choose(const network_t *net, uint32_t pathway, units_t *units);
 void cuda_units_destroy(units_t *units);

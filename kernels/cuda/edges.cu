@@ -5,7 +5,7 @@
 
 /* The host's copy of some targets' synapses of one pathway. */
 typedef struct {
-    list_t list;     /* from the first target on */
+    list_t list[2];  /* list, near_list: from the first target on */
     bitmap_t bitmap; /* likewise; place: of all classes */
     edge_t *edge;    /* of one target */
 } rows_t;
@@ -29,24 +29,33 @@ static status_t codes_fetch(uint32_t bits, const uint8_t *code, const uint8_t *l
     return STATUS_OK;
 }
 
+static status_t list_fetch(uint32_t bits, const list_t *s, uint32_t first, uint32_t count,
+                           bool synapses, list_t *copy) {
+    uint64_t starts = (uint64_t)count * s->bands;
+    copy->bands = s->bands;
+    if (s->bands == 0)
+        return STATUS_OK;
+    TRY(fetch(&copy->start, s->start + (uint64_t)first * s->bands, starts + 1));
+    uint64_t at = copy->start[0], n = copy->start[starts] - at;
+    if (!synapses)
+        return STATUS_OK;
+    TRY(fetch(&copy->offset, s->offset + at, n));
+    return codes_fetch(bits, s->code, s->low, at, n, &copy->code, &copy->low);
+}
+
 static status_t rows_fetch(const device_t *d, uint32_t pathway, uint32_t first, uint32_t count,
                            bool synapses, rows_t *rows) {
     const pathway_t *w = &d->net.pathway[pathway];
-    const list_t *s = &d->list[pathway];
     const bitmap_t *b = &d->bitmap[pathway];
     uint32_t bits = d->net.weight_bits;
-    uint64_t starts = (uint64_t)count * s->bands;
-    TRY(fetch(&rows->list.start, s->start + (uint64_t)first * s->bands, starts + 1));
+    TRY(list_fetch(bits, &d->list[pathway], first, count, synapses, &rows->list[0]));
+    TRY(list_fetch(bits, &d->near_list[pathway], first, count, synapses, &rows->list[1]));
     if (b->units > 0)
         TRY(fetch(&rows->bitmap.start, b->start + first, (uint64_t)count + 1));
     if (!synapses)
         return STATUS_OK;
-    uint64_t at = rows->list.start[0], n = rows->list.start[starts] - at;
-    TRY(fetch(&rows->list.offset, s->offset + at, n));
-    TRY(codes_fetch(bits, s->code, s->low, at, n, &rows->list.code, &rows->list.low));
     if (b->units > 0) {
-        at = rows->bitmap.start[0];
-        n = rows->bitmap.start[count] - at;
+        uint64_t at = rows->bitmap.start[0], n = rows->bitmap.start[count] - at;
         TRY(codes_fetch(bits, b->code, b->low, at, n, &rows->bitmap.code, &rows->bitmap.low));
         TRY(fetch(&rows->bitmap.mask, b->mask + (uint64_t)first * b->units,
                   (uint64_t)count * b->units));
@@ -59,10 +68,12 @@ static status_t rows_fetch(const device_t *d, uint32_t pathway, uint32_t first, 
 }
 
 static void rows_free(rows_t *rows) {
-    free(rows->list.start);
-    free(rows->list.offset);
-    free(rows->list.code);
-    free(rows->list.low);
+    for (list_t &list : rows->list) {
+        free(list.start);
+        free(list.offset);
+        free(list.code);
+        free(list.low);
+    }
     free(rows->bitmap.start);
     free(rows->bitmap.mask);
     free(rows->bitmap.place);
@@ -71,19 +82,21 @@ static void rows_free(rows_t *rows) {
     free(rows->edge);
 }
 
-/* The listed synapses of row t, target (ix, iy), into edge; returns how many. */
-static uint32_t list_edges(const device_t *d, uint32_t pathway, const rows_t *rows, uint32_t t,
-                           uint32_t ix, uint32_t iy, edge_t *edge) {
+/* The synapses of row t, target (ix, iy), in one list, whose offsets count from (top, left) of the
+ * window in rows of `stride`; returns how many. */
+static uint32_t list_edges(const device_t *d, uint32_t pathway, const list_t *list, uint32_t t,
+                           const near_t *near, uint32_t ix, uint32_t iy, edge_t *edge) {
     const pathway_t *w = &d->net.pathway[pathway];
     const population_t *from = &d->net.population[w->source];
-    uint32_t stride = d->rates[0].image[w->source].stride, bands = d->list[pathway].bands, n = 0;
-    const uint64_t *start = rows->list.start + (uint64_t)t * bands;
-    for (uint32_t band = 0; band < bands; band++)
+    const uint64_t *start = list->start + (uint64_t)t * list->bands;
+    uint32_t n = 0;
+    for (uint32_t band = 0; band < list->bands; band++)
         for (uint64_t k = start[band]; k < start[band + 1]; k++, n++) {
-            uint64_t place = k - rows->list.start[0];
-            uint32_t offset = band * BAND_SITES + rows->list.offset[place];
-            edge[n].source = window_source(w, from, ix, iy, offset / stride, offset % stride);
-            edge[n].code = stored_code(rows->list.code, rows->list.low, d->net.weight_bits, place);
+            uint64_t place = k - list->start[0];
+            uint32_t offset = band * BAND_SITES + list->offset[place];
+            edge[n].source = window_source(w, from, ix, iy, near->top + offset / near->stride,
+                                           near->left + offset % near->stride);
+            edge[n].code = stored_code(list->code, list->low, d->net.weight_bits, place);
         }
     return n;
 }
@@ -103,8 +116,9 @@ static uint32_t bitmap_edges(const device_t *d, uint32_t pathway, const rows_t *
         for (uint32_t cell = 0; cell < LANES; cell++) {
             if (!(mask >> cell & 1u))
                 continue;
-            uint32_t row = b->top + (place >> 16) + (cell >> b->columns_log2);
-            uint32_t column = b->left + (place & 0xffffu) + cell % (1u << b->columns_log2);
+            uint32_t row = d->near[pathway].top + (place >> 16) + (cell >> b->columns_log2);
+            uint32_t column =
+                d->near[pathway].left + (place & 0xffffu) + cell % (1u << b->columns_log2);
             edge[n].source = window_source(w, from, ix, iy, row, column);
             edge[n].code =
                 stored_code(rows->bitmap.code, rows->bitmap.low, d->net.weight_bits, at + n);
@@ -118,21 +132,27 @@ status_t cuda_edges(backend_state_t *state, uint32_t pathway, uint32_t first, ui
                     uint64_t *indptr, uint32_t *sources, int32_t *codes) {
     const device_t *d = &state->device;
     uint32_t nx = d->net.population[d->net.pathway[pathway].target].nx;
-    uint32_t bands = d->list[pathway].bands;
     bool units = d->bitmap[pathway].units > 0;
+    near_t window = {}; /* what the list's offsets count in */
+    window.stride = d->rates[0].image[d->net.pathway[pathway].source].stride;
+    const near_t *part[2] = {&window, &d->near[pathway]};
     rows_t rows = {};
     status_t status = rows_fetch(d, pathway, first, count, sources != NULL, &rows);
     indptr[0] = 0;
     for (uint32_t t = 0; status == STATUS_OK && t < count; t++) {
-        uint32_t ix = (first + t) % nx, iy = (first + t) / nx, n;
-        if (sources) {
-            n = list_edges(d, pathway, &rows, t, ix, iy, rows.edge);
-            n += units ? bitmap_edges(d, pathway, &rows, t, ix, iy, rows.edge + n) : 0;
-        } else {
-            const uint64_t *start = rows.list.start + (uint64_t)t * bands;
-            n = (uint32_t)(start[bands] - start[0]);
-            n += units ? (uint32_t)(rows.bitmap.start[t + 1] - rows.bitmap.start[t]) : 0;
+        uint32_t ix = (first + t) % nx, iy = (first + t) / nx, n = 0;
+        for (int l = 0; l < 2; l++) {
+            const list_t *list = &rows.list[l];
+            const uint64_t *start = list->start + (uint64_t)t * list->bands;
+            if (sources)
+                n += list_edges(d, pathway, list, t, part[l], ix, iy, rows.edge + n);
+            else if (list->bands > 0)
+                n += (uint32_t)(start[list->bands] - start[0]);
         }
+        if (units && sources)
+            n += bitmap_edges(d, pathway, &rows, t, ix, iy, rows.edge + n);
+        else if (units)
+            n += (uint32_t)(rows.bitmap.start[t + 1] - rows.bitmap.start[t]);
         edges_put(rows.edge, n, t, indptr, sources, codes);
     }
     rows_free(&rows);

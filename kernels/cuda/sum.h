@@ -27,10 +27,11 @@ static __device__ void add_products(int64_t sum[W], int32_t code, const int32_t 
         sum[w] += (int64_t)code * rates.code[w];
 }
 
-/* Adds this lane's part of a target's listed synapses. */
+/* Adds this lane's part of a target's listed synapses. Offsets count in rows of 2^32 / reciprocal
+ * sites; the rates' rows are `longer` by so many sites. */
 template <uint32_t BITS, uint32_t W>
 static __device__ void list_sum(const list_t *s, uint32_t target, const int32_t *window,
-                                int64_t sum[W]) {
+                                uint32_t longer, uint32_t reciprocal, int64_t sum[W]) {
     const uint64_t *start = s->start + (uint64_t)target * s->bands;
     const uint8_t *plane = s->code, *low = s->low;
     for (uint32_t band = 0; band < s->bands; band++, window += (size_t)BAND_SITES * W) {
@@ -46,6 +47,8 @@ static __device__ void list_sum(const list_t *s, uint32_t target, const int32_t 
                 site[j] = 0;
                 if (k < n) {
                     site[j] = __ldcs(offset + k);
+                    if (longer > 0)
+                        site[j] += (uint32_t)((uint64_t)site[j] * reciprocal >> 32) * longer;
                     code[j] = streamed_code<BITS>(plane, low, at + k);
                 }
             }
@@ -55,8 +58,8 @@ static __device__ void list_sum(const list_t *s, uint32_t target, const int32_t 
     }
 }
 
-/* Adds this lane's part of a target's units. `part`: the rates of the part of the target's window
- * that holds them, `stride` sites from row to row. */
+/* Adds this lane's part of a target's units. `part`: the rates of the target's near part, `stride`
+ * sites from row to row. */
 template <uint32_t BITS, uint32_t W>
 static __device__ void bitmap_sum(const bitmap_t *b, uint32_t target, uint32_t class_index,
                                   const int32_t *part, uint32_t stride, int64_t sum[W]) {
@@ -174,18 +177,17 @@ static __device__ void axis_fill(const pathway_t *w, const image_t *image, const
         }
 }
 
-/* Copies what the tile's targets read of one pathway's units. */
+/* Copies what the tile's targets read of one pathway's near part. */
 template <uint32_t W>
-static __device__ void patch_load(const int32_t *codes, uint32_t stride, const bitmap_t *b,
-                                  const tile_t *tile, const axis_t *axis, uint32_t patch_stride,
-                                  int32_t *patch) {
+static __device__ void patch_load(const int32_t *codes, uint32_t stride, const near_t *near,
+                                  const tile_t *tile, const axis_t *axis, int32_t *patch) {
     const axis_t *x = axis, *y = axis + TILE_X;
-    uint32_t n = (x[tile->nx - 1].site - x[0].site + b->columns) * W;
-    uint32_t rows = y[tile->ny - 1].site - y[0].site + b->rows;
-    codes += ((size_t)(y[0].site + b->top) * stride + x[0].site + b->left) * W;
+    uint32_t n = (x[tile->nx - 1].site - x[0].site + near->columns) * W;
+    uint32_t rows = y[tile->ny - 1].site - y[0].site + near->rows;
+    codes += ((size_t)(y[0].site + near->top) * stride + x[0].site + near->left) * W;
     for (uint32_t row = threadIdx.x / LANES; row < rows; row += TILE_WARPS)
         for (uint32_t i = lane_index(); i < n; i += LANES)
-            patch[row * patch_stride * W + i] = codes[(size_t)row * stride * W + i];
+            patch[row * near->stride * W + i] = codes[(size_t)row * stride * W + i];
 }
 
 /* The sums of the target at (x, y) of the tile over pathway k: lane l gets that of state l % W.
@@ -195,49 +197,56 @@ static __device__ int64_t target_sums(const device_t *d, const tiling_t *t, uint
                                       const tile_t *tile, uint32_t x, uint32_t y,
                                       const axis_t *axis, const int32_t *patches,
                                       const int32_t *codes, uint32_t stride) {
-    const bitmap_t *b = &d->bitmap[k];
+    const near_t *near = &d->near[k];
     const axis_t ax = axis[x], ay = axis[TILE_X + y];
     uint32_t target = (tile->y + y) * d->net.population[tile->population].nx + tile->x + x;
     int64_t sum[W];
     for (uint32_t s = 0; s < W; s++)
         sum[s] = 0;
-    if (b->units > 0) {
+    if (near->rows > 0) {
         bool patched = t->patch[k] != IN_IMAGE;
         uint32_t site =
-            t->patch[k] + (ay.site - axis[TILE_X].site) * t->stride[k] + ax.site - axis[0].site;
+            t->patch[k] + (ay.site - axis[TILE_X].site) * near->stride + ax.site - axis[0].site;
         const int32_t *part = patches + site * W;
         if (!patched)
-            part = codes + ((size_t)(ay.site + b->top) * stride + ax.site + b->left) * W;
-        bitmap_sum<BITS, W>(b, target, ay.class_index + ax.class_index, part,
-                            patched ? t->stride[k] : stride, sum);
+            part = codes + ((size_t)(ay.site + near->top) * stride + ax.site + near->left) * W;
+        uint32_t longer = patched ? 0 : stride - near->stride;
+        if (d->bitmap[k].units > 0)
+            bitmap_sum<BITS, W>(&d->bitmap[k], target, ay.class_index + ax.class_index, part,
+                                near->stride + longer, sum);
+        list_sum<BITS, W>(&d->near_list[k], target, part, longer, near->reciprocal, sum);
     }
-    list_sum<BITS, W>(&d->list[k], target, codes + ((size_t)ay.site * stride + ax.site) * W, sum);
+    list_sum<BITS, W>(&d->list[k], target, codes + ((size_t)ay.site * stride + ax.site) * W, 0, 0,
+                      sum);
     return warp_sums<W>(sum);
 }
 
+static inline __device__ void prefetch(const void *memory, size_t bytes) {
+    const char *at = (const char *)memory;
+    const size_t line = 128, before = (size_t)at % line;
+    for (size_t k = 0; k < before + bytes; k += line)
+        prefetch_l2(at - before + k);
+}
+
 /* Asks for the synapses of one target, so that they are in L2 when their turn comes: a lane for
- * each array of each pathway, lines of 128 bytes. */
+ * each list and bitmap. */
 static inline __device__ void target_prefetch(const device_t *d, uint32_t first_pathway,
                                               uint32_t inputs, uint64_t target) {
-    const size_t line = 128, size = d->net.weight_bits == 8 ? 1 : 2;
-    for (uint32_t i = lane_index(); i < inputs * 4; i += LANES) {
-        const list_t *list = &d->list[first_pathway + i / 4];
-        const bitmap_t *bitmap = &d->bitmap[first_pathway + i / 4];
-        const bool listed = i % 4 < 2;
-        if (!listed && bitmap->units == 0)
-            continue;
-        const uint64_t *start =
-            listed ? list->start + target * list->bands : bitmap->start + target;
-        uint64_t from = start[0], to = start[listed ? list->bands : 1];
-        const char *at = i % 4 == 0   ? (const char *)(list->offset + from)
-                         : i % 4 == 1 ? (const char *)(list->code + from * size)
-                         : i % 4 == 2 ? (const char *)(bitmap->code + from * size)
-                                      : (const char *)(bitmap->mask + target * bitmap->units);
-        size_t bytes = i % 4 == 3 ? bitmap->units * sizeof(uint32_t)
-                                  : (to - from) * (i % 4 == 0 ? sizeof(uint16_t) : size);
-        size_t before = (size_t)at % line;
-        for (size_t k = 0; k < before + bytes; k += line)
-            prefetch_l2(at - before + k);
+    const size_t size = d->net.weight_bits == 8 ? 1 : 2;
+    for (uint32_t i = lane_index(); i < inputs * 3; i += LANES) {
+        const uint32_t k = first_pathway + i / 3;
+        const bitmap_t *bitmap = &d->bitmap[k];
+        const list_t *list = i % 3 == 0 ? &d->near_list[k] : &d->list[k];
+        if (i % 3 == 2 && bitmap->units > 0) {
+            uint64_t from = bitmap->start[target], to = bitmap->start[target + 1];
+            prefetch(bitmap->mask + target * bitmap->units, bitmap->units * sizeof(uint32_t));
+            prefetch(bitmap->code + from * size, (to - from) * size);
+        } else if (i % 3 < 2 && list->bands > 0) {
+            const uint64_t *start = list->start + target * list->bands;
+            uint64_t from = start[0], to = start[list->bands];
+            prefetch(list->offset + from, (to - from) * sizeof(uint16_t));
+            prefetch(list->code + from * size, (to - from) * size);
+        }
     }
 }
 
@@ -258,9 +267,9 @@ static __device__ void tile_sums(const device_t *d, const tiling_t *t, const ima
     __syncthreads();
     for (uint32_t i = 0; i < s.inputs; i++) {
         const image_t *image = &images->image[d->net.pathway[first + i].source];
-        if (d->bitmap[first + i].units > 0 && t->patch[first + i] != IN_IMAGE)
+        if (t->patch[first + i] != IN_IMAGE)
             patch_load<W>(image->code + lane_site(image, W, blockIdx.y * W), image->stride,
-                          &d->bitmap[first + i], &tile, s.axis + i * each, t->stride[first + i],
+                          &d->near[first + i], &tile, s.axis + i * each,
                           s.patches + (size_t)t->patch[first + i] * W);
     }
     __syncthreads();

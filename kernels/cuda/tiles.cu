@@ -42,49 +42,68 @@ static uint32_t class_units(const pathway_t *w, const double *pi, double least_s
     return units;
 }
 
-/* The part of the window that holds the units, and their places within it. */
-static void part_choose(const pathway_t *w, units_t *v) {
-    bitmap_t *b = &v->bitmap;
-    uint32_t top = UINT32_MAX, left = UINT32_MAX, bottom = 0, right = 0;
-    for (uint32_t c = 0; c < w->classes_x * w->classes_y; c++)
-        for (uint32_t u = 0; u < v->count[c]; u++) {
-            uint32_t y = v->place[(size_t)c * b->units + u] >> 16;
-            uint32_t x = v->place[(size_t)c * b->units + u] & 0xffffu;
-            top = y < top ? y : top;
-            left = x < left ? x : left;
-            bottom = y > bottom ? y : bottom;
-            right = x > right ? x : right;
-        }
-    for (uint32_t c = 0; c < w->classes_x * w->classes_y; c++)
-        for (uint32_t u = 0; u < v->count[c]; u++)
-            v->place[(size_t)c * b->units + u] -= top << 16 | left;
-    b->top = top;
-    b->left = left;
-    b->rows = bottom - top + (LANES >> b->columns_log2);
-    b->columns = right - left + (1u << b->columns_log2);
+/* Grows the rectangle to hold columns [x, x_end) of rows [y, y_end); empty: rows = 0. */
+static void near_hold(near_t *near, uint32_t x, uint32_t y, uint32_t x_end, uint32_t y_end) {
+    uint32_t right = near->rows ? near->left + near->columns : 0;
+    uint32_t bottom = near->rows ? near->top + near->rows : 0;
+    near->left = near->rows ? least(near->left, x) : x;
+    near->top = near->rows ? least(near->top, y) : y;
+    near->columns = (right > x_end ? right : x_end) - near->left;
+    near->rows = (bottom > y_end ? bottom : y_end) - near->top;
 }
 
-static status_t choose(const pathway_t *w, double least_synapses, double *pi, units_t *v) {
+/* The near part holds the cells that connect with at least this probability, and all units. */
+static const double NEAR_PROBABILITY = 0.005;
+
+static void class_near(const pathway_t *w, const double *pi, near_t *near) {
+    for (uint32_t y = 0; y < w->window_y; y++)
+        for (uint32_t x = 0; x < w->window_x; x++)
+            if (pi[(size_t)y * w->window_x + x] >= NEAR_PROBABILITY)
+                near_hold(near, x, y, x + 1, y + 1);
+}
+
+static double class_expected(const pathway_t *w, const double *pi, const near_t *part) {
+    double sum = 0.0;
+    for (uint32_t y = part->top; y < part->top + part->rows; y++)
+        for (uint32_t x = part->left; x < part->left + part->columns; x++)
+            sum += pi[(size_t)y * w->window_x + x];
+    return sum;
+}
+
+static status_t choose(const pathway_t *w, bool bitmap, double least_synapses, double *pi,
+                       units_t *v) {
     uint32_t classes = w->classes_x * w->classes_y;
     bitmap_t *b = &v->bitmap;
+    b->columns_log2 = columns_log2_of(w);
     double unused = 0.0;
     for (uint32_t c = 0; c < classes; c++) {
         pathway_inclusion(w, c, pi);
-        v->count[c] = class_units(w, pi, least_synapses, NULL, &unused);
+        class_near(w, pi, &v->near);
+        v->count[c] = bitmap ? class_units(w, pi, least_synapses, NULL, &unused) : 0;
         b->units = v->count[c] > b->units ? v->count[c] : b->units;
     }
-    if (b->units == 0)
-        return STATUS_OK;
-    v->place = (uint32_t *)calloc((size_t)classes * b->units, sizeof *v->place);
+    v->place = (uint32_t *)calloc((size_t)classes * b->units + 1, sizeof *v->place);
     if (!v->place)
         FAIL(STATUS_FAILED, "no memory for the windows' units");
-    b->columns_log2 = columns_log2_of(w);
+    double in_near = 0.0;
+    for (uint32_t c = 0; c < classes; c++) {
+        uint32_t *place = v->place + (size_t)c * b->units;
+        pathway_inclusion(w, c, pi);
+        if (bitmap)
+            class_units(w, pi, least_synapses, place, &v->in_units);
+        for (uint32_t u = 0; u < v->count[c]; u++)
+            near_hold(&v->near, place[u] & 0xffffu, place[u] >> 16,
+                      (place[u] & 0xffffu) + (1u << b->columns_log2),
+                      (place[u] >> 16) + (LANES >> b->columns_log2));
+    }
     for (uint32_t c = 0; c < classes; c++) {
         pathway_inclusion(w, c, pi);
-        class_units(w, pi, least_synapses, v->place + (size_t)c * b->units, &v->in_units);
+        in_near += class_expected(w, pi, &v->near) / classes;
+        for (uint32_t u = 0; u < v->count[c]; u++)
+            v->place[(size_t)c * b->units + u] -= v->near.top << 16 | v->near.left;
     }
     v->in_units /= classes;
-    part_choose(w, v);
+    v->in_near_list = in_near - v->in_units;
     return STATUS_OK;
 }
 
@@ -92,28 +111,6 @@ void cuda_units_destroy(units_t *v) {
     free(v->count);
     free(v->place);
     memset(v, 0, sizeof *v);
-}
-
-/* A list is all that a part too large for SITE_BITS can have. */
-status_t cuda_units_choose(const network_t *net, uint32_t pathway, units_t *v) {
-    const pathway_t *w = &net->pathway[pathway];
-    image_t image = image_of(net, w->source);
-    memset(v, 0, sizeof *v);
-    if (net->storage != STORAGE_LIST && w->window_x < 65536 && w->window_y < 65536) {
-        double *pi = (double *)malloc((size_t)w->window_x * w->window_y * sizeof *pi);
-        v->count = (uint32_t *)calloc((size_t)w->classes_x * w->classes_y, sizeof *v->count);
-        status_t status = STATUS_OK;
-        if (!pi || !v->count)
-            status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for a window");
-        if (status == STATUS_OK)
-            status = choose(w, unit_least(net->storage), pi, v);
-        free(pi);
-        if (status != STATUS_OK || (uint64_t)v->bitmap.rows * image.stride >> SITE_BITS)
-            cuda_units_destroy(v);
-        TRY(status);
-    }
-    v->listed = pathway_indegree(w) - v->in_units;
-    return STATUS_OK;
 }
 
 /* Most that the base source site moves within a tile of n targets. */
@@ -127,12 +124,41 @@ static uint32_t spread(uint32_t n, uint32_t targets, uint32_t classes, uint32_t 
     return most;
 }
 
-/* Rows of a patch begin so many sites apart: 8 or 24 modulo 32, so that the 4 rows of a unit lie in
+/* Rows of the copy begin 8 or 24 sites apart, modulo 32, so that the 4 rows of a unit lie in
  * different banks. */
-static uint32_t patch_stride(uint32_t columns) {
-    while (columns % 16 != 8)
-        columns++;
-    return columns;
+static void near_stride(const pathway_t *w, const population_t *targets, near_t *near) {
+    near->stride = near->columns + spread(TILE_X, targets->nx, w->classes_x, w->shift_x);
+    while (near->stride % 16 != 8)
+        near->stride++;
+    near->reciprocal = (uint32_t)(((uint64_t)1 << 32) / near->stride + 1);
+}
+
+status_t cuda_units_choose(const network_t *net, uint32_t pathway, units_t *v) {
+    const pathway_t *w = &net->pathway[pathway];
+    image_t image = image_of(net, w->source);
+    memset(v, 0, sizeof *v);
+    if (w->window_x < 65536 && w->window_y < 65536) {
+        double *pi = (double *)malloc((size_t)w->window_x * w->window_y * sizeof *pi);
+        v->count = (uint32_t *)calloc((size_t)w->classes_x * w->classes_y, sizeof *v->count);
+        status_t status = STATUS_OK;
+        if (!pi || !v->count)
+            status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for a window");
+        if (status == STATUS_OK)
+            status = choose(w, net->storage != STORAGE_LIST, unit_least(net->storage), pi, v);
+        free(pi);
+        /* A part too large for SITE_BITS is as good as none. */
+        if (status != STATUS_OK || (uint64_t)v->near.rows * image.stride >> SITE_BITS)
+            cuda_units_destroy(v);
+        TRY(status);
+    }
+    if (v->near.rows > 0) {
+        near_stride(w, &net->population[w->target], &v->near);
+        v->near_listed = (uint64_t)v->near.rows * v->near.stride <= BAND_SITES;
+    }
+    if (!v->near_listed)
+        v->in_near_list = 0.0;
+    v->in_list = pathway_indegree(w) - v->in_units - v->in_near_list;
+    return STATUS_OK;
 }
 
 /* Patches for that tile_y, in the order of pathways, as long as a block's fit in `most` bytes;
@@ -149,14 +175,12 @@ static void patches_choose(const device_t *d, uint32_t width, uint32_t most, til
         *all = *all && bytes <= most;
         for (uint32_t k = t->first_pathway[a]; k < t->first_pathway[a + 1]; k++) {
             const pathway_t *w = &net->pathway[k];
-            const bitmap_t *b = &d->bitmap[k];
+            const near_t *near = &d->near[k];
             t->patch[k] = IN_IMAGE;
-            if (b->units == 0)
+            if (near->rows == 0)
                 continue;
-            t->stride[k] =
-                patch_stride(b->columns + spread(TILE_X, p->nx, w->classes_x, w->shift_x));
-            uint64_t size = (uint64_t)t->stride[k] *
-                            (b->rows + spread(t->tile_y, p->ny, w->classes_y, w->shift_y));
+            uint64_t size = (uint64_t)near->stride *
+                            (near->rows + spread(t->tile_y, p->ny, w->classes_y, w->shift_y));
             if (bytes + (sites + size) * width * sizeof(int32_t) > most) {
                 *all = false;
                 continue;
