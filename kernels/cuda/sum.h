@@ -203,21 +203,22 @@ static __device__ int64_t target_sums(const device_t *d, const tiling_t *t, uint
     int64_t sum[W];
     for (uint32_t s = 0; s < W; s++)
         sum[s] = 0;
-    if (near->rows > 0) {
-        bool patched = t->patch[k] != IN_IMAGE;
-        uint32_t site =
-            t->patch[k] + (ay.site - axis[TILE_X].site) * near->stride + ax.site - axis[0].site;
-        const int32_t *part = patches + site * W;
-        if (!patched)
-            part = codes + ((size_t)(ay.site + near->top) * stride + ax.site + near->left) * W;
-        uint32_t longer = patched ? 0 : stride - near->stride;
-        if (d->bitmap[k].units > 0)
-            bitmap_sum<BITS, W>(&d->bitmap[k], target, ay.class_index + ax.class_index, part,
-                                near->stride + longer, sum);
-        list_sum<BITS, W>(&d->near_list[k], target, part, longer, near->reciprocal, sum);
+    const int32_t *window = codes + ((size_t)ay.site * stride + ax.site) * W, *part = patches;
+    uint32_t longer = 0;
+    if (t->patch[k] != IN_IMAGE)
+        part +=
+            (t->patch[k] + (ay.site - axis[TILE_X].site) * near->stride + ax.site - axis[0].site) *
+            W;
+    else {
+        part = window + ((size_t)near->top * stride + near->left) * W;
+        longer = stride - near->stride;
     }
-    list_sum<BITS, W>(&d->list[k], target, codes + ((size_t)ay.site * stride + ax.site) * W, 0, 0,
-                      sum);
+    if (d->bitmap[k].units > 0)
+        bitmap_sum<BITS, W>(&d->bitmap[k], target, ay.class_index + ax.class_index, part,
+                            near->stride + longer, sum);
+    for (uint32_t l = 0; l < 2; l++)
+        list_sum<BITS, W>(l == 0 ? &d->near_list[k] : &d->list[k], target, l == 0 ? part : window,
+                          l == 0 ? longer : 0, near->reciprocal, sum);
     return warp_sums<W>(sum);
 }
 
