@@ -26,7 +26,7 @@ static __global__ void __launch_bounds__(BLOCK_THREADS)
 
 /* y = 0 + limbs in order, and within each the target's pathways in config order. */
 template <uint32_t BITS, uint32_t W>
-static __global__ void __launch_bounds__(TILE_THREADS, W <= 2 ? 4 : 2)
+static __global__ void __launch_bounds__(TILE_THREADS, tiles_at_once(W))
     product_kernel(const device_t *d, const tiling_t t, const images_t images, const limbs_t *limbs,
                    uint32_t vectors, double *y) {
     const network_t *net = &d->net;

@@ -429,6 +429,7 @@ static status_t build(backend_state_t *state, build_t *b, connectivity_t *c) {
     for (uint32_t k = 0; k < d->net.pathways; k++) {
         TRY(survey(state, k, b, &listed[k], &near[k], &in_units[k]));
         c->synapses[k] = listed[k] + near[k] + in_units[k];
+        bytes += d->bitmap[k].units > 0 ? bits / 8 : 0;
         bytes += (listed[k] + near[k]) * sizeof(uint16_t) + c->synapses[k] * (bits / 8);
     }
     TRY(cuda_require(bytes, "the synapses"));
@@ -439,7 +440,7 @@ static status_t build(backend_state_t *state, build_t *b, connectivity_t *c) {
         if (d->near_list[k].bands > 0)
             TRY(list_allocate(bits, near[k], &d->near_list[k]));
         if (bitmap->units > 0)
-            TRY(codes_allocate(bits, in_units[k], &bitmap->code, &bitmap->low));
+            TRY(codes_allocate(bits, in_units[k] + 1, &bitmap->code, &bitmap->low)); /* sum.h */
     }
     TRY(cuda_upload(state));
     for (uint32_t k = 0; k < d->net.pathways; k++)

@@ -31,7 +31,7 @@ static __device__ void neuron_step(const device_t *d, uint32_t from, uint64_t st
 
 /* Step number *d->step + ahead, of every neuron and trial: reads rates[from], writes the other. */
 template <uint32_t BITS, uint32_t W>
-static __global__ void __launch_bounds__(TILE_THREADS, W <= 2 ? 4 : 2)
+static __global__ void __launch_bounds__(TILE_THREADS, tiles_at_once(W))
     step_kernel(const device_t *d, const tiling_t t, uint32_t from, uint32_t ahead) {
     tile_sums<BITS, W>(d, &t, &d->rates[from]);
     const tile_t tile = tile_of(&d->net, &t, blockIdx.x);

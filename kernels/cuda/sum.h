@@ -8,13 +8,21 @@
  * latency. */
 enum { IN_FLIGHT = 4 };
 
-/* A code that is read once a step: it need not stay in the caches. */
+/* Codes from one of a target on. They are read once a step: they need not stay in the caches. */
+typedef struct {
+    const uint8_t *plane, *low;
+} codes_t;
+
 template <uint32_t BITS>
-static __device__ int32_t streamed_code(const uint8_t *plane, const uint8_t *low, uint64_t k) {
+static __device__ codes_t codes_from(const uint8_t *plane, const uint8_t *low, uint64_t k) {
+    codes_t codes = {plane + k * (BITS == 8 ? 1 : 2), BITS == 24 ? low + k : NULL};
+    return codes;
+}
+template <uint32_t BITS> static __device__ int32_t streamed_code(const codes_t *c, uint32_t k) {
     if (BITS == 8)
-        return __ldcs((const signed char *)plane + k);
-    int32_t high = __ldcs((const short *)plane + k);
-    return BITS == 16 ? high : (int32_t)((uint32_t)high << 8 | __ldcs(low + k));
+        return __ldcs((const signed char *)c->plane + k);
+    int32_t high = __ldcs((const short *)c->plane + k);
+    return BITS == 16 ? high : (int32_t)((uint32_t)high << 8 | __ldcs(c->low + k));
 }
 
 /* The rates of one site. */
@@ -33,27 +41,25 @@ template <uint32_t BITS, uint32_t W>
 static __device__ void list_sum(const list_t *s, uint32_t target, const int32_t *window,
                                 uint32_t longer, uint32_t reciprocal, int64_t sum[W]) {
     const uint64_t *start = s->start + (uint64_t)target * s->bands;
-    const uint8_t *plane = s->code, *low = s->low;
     for (uint32_t band = 0; band < s->bands; band++, window += (size_t)BAND_SITES * W) {
         uint64_t at = start[band];
         uint32_t n = (uint32_t)(start[band + 1] - at);
         const uint16_t *offset = s->offset + at;
-        for (uint32_t first = lane_index(); first < n; first += IN_FLIGHT * LANES) {
+        const codes_t codes = codes_from<BITS>(s->code, s->low, at);
+        for (uint32_t first = 0; first < n; first += IN_FLIGHT * LANES) {
             int32_t code[IN_FLIGHT];
             uint32_t site[IN_FLIGHT];
-            for (uint32_t j = 0; j < IN_FLIGHT; j++) {
-                uint32_t k = first + j * LANES;
-                code[j] = 0;
-                site[j] = 0;
-                if (k < n) {
-                    site[j] = __ldcs(offset + k);
-                    if (longer > 0)
-                        site[j] += (uint32_t)((uint64_t)site[j] * reciprocal >> 32) * longer;
-                    code[j] = streamed_code<BITS>(plane, low, at + k);
-                }
+            for (uint32_t j = 0; j < IN_FLIGHT; j++) { /* past the last one: that one again */
+                uint32_t k = least(first + j * LANES + lane_index(), n - 1);
+                site[j] = __ldcs(offset + k);
+                code[j] = streamed_code<BITS>(&codes, k);
             }
-            for (uint32_t j = 0; j < IN_FLIGHT; j++)
-                add_products<W>(sum, code[j], window + (size_t)site[j] * W);
+            for (uint32_t j = 0; j < IN_FLIGHT; j++) {
+                if (longer > 0)
+                    site[j] += (uint32_t)((uint64_t)site[j] * reciprocal >> 32) * longer;
+                bool inside = first + j * LANES + lane_index() < n;
+                add_products<W>(sum, inside ? code[j] : 0, window + (size_t)site[j] * W);
+            }
         }
     }
 }
@@ -66,9 +72,8 @@ static __device__ void bitmap_sum(const bitmap_t *b, uint32_t target, uint32_t c
     const uint32_t units = b->units, lane = lane_index();
     const uint32_t *mask = b->mask + (uint64_t)target * units;
     const uint32_t *place = b->place + (uint64_t)class_index * units;
-    const uint8_t *plane = b->code, *low = b->low;
-    uint64_t at = b->start[target];
-    part += ((lane >> b->columns_log2) * stride + lane % (1u << b->columns_log2)) * W;
+    codes_t codes = codes_from<BITS>(b->code, b->low, b->start[target]);
+    part += ((size_t)(lane >> b->columns_log2) * stride + lane % (1u << b->columns_log2)) * W;
     for (uint32_t first = 0; first < units; first += LANES) {
         uint32_t u = first + lane, mine = 0, corner = 0;
         if (u < units) {
@@ -80,20 +85,19 @@ static __device__ void bitmap_sum(const bitmap_t *b, uint32_t target, uint32_t c
         uint32_t n = least(units - first, LANES);
         for (uint32_t next = 0; next < n; next += IN_FLIGHT) {
             int32_t code[IN_FLIGHT];
-            uint32_t site[IN_FLIGHT];
+            uint32_t site[IN_FLIGHT], set[IN_FLIGHT];
             for (uint32_t j = 0; j < IN_FLIGHT; j++) { /* past the last one: masks 0 */
-                uint32_t set = __shfl_sync(ALL_LANES, mine, (int)(next + j));
+                set[j] = __shfl_sync(ALL_LANES, mine, (int)(next + j));
                 uint32_t where = __shfl_sync(ALL_LANES, packed, (int)(next + j));
                 site[j] = where % (1u << SITE_BITS);
-                code[j] = 0;
-                if (set >> lane & 1u)
-                    code[j] = streamed_code<BITS>(plane, low,
-                                                  at + (where >> SITE_BITS) + votes_before(set));
+                /* A lane that has none reads the next one's, or the spare one at the end. */
+                code[j] = streamed_code<BITS>(&codes, (where >> SITE_BITS) + votes_before(set[j]));
             }
             for (uint32_t j = 0; j < IN_FLIGHT; j++)
-                add_products<W>(sum, code[j], part + (size_t)site[j] * W);
+                add_products<W>(sum, set[j] >> lane & 1u ? code[j] : 0, part + (size_t)site[j] * W);
         }
-        at += __shfl_sync(ALL_LANES, before + (uint32_t)__popc(mine), LANES - 1);
+        uint32_t all = __shfl_sync(ALL_LANES, before + (uint32_t)__popc(mine), LANES - 1);
+        codes = codes_from<BITS>(codes.plane, codes.low, all);
     }
 }
 
@@ -289,6 +293,12 @@ static __device__ void tile_sums(const device_t *d, const tiling_t *t, const ima
         }
     }
     __syncthreads();
+}
+
+/* Blocks that a multiprocessor is to hold: as many as the kernel's registers allow without spills
+ * (65,536 of them: 64, 80, 128 a thread). */
+static constexpr int tiles_at_once(uint32_t width) {
+    return width == 1 ? 4 : width == 2 ? 3 : 2;
 }
 
 /* A launch of tile kernels, a block a tile and pass. */
