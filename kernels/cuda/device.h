@@ -205,12 +205,29 @@ static inline __device__ uint32_t warp_before(uint32_t x) {
 static inline __device__ uint32_t votes_before(uint32_t votes) {
     return (uint32_t)__popc(votes & ((1u << lane_index()) - 1u));
 }
+/* What needs the device's own words: a line into L2; sum + a b in one instruction, where the
+ * compiler takes four; a pointer to be held in registers as it is, where the compiler adds its
+ * parts anew for every access. */
 static inline __device__ void prefetch_l2(const void *address) {
 #ifdef __CUDA_ARCH__
     asm volatile("prefetch.global.L2 [%0];" ::"l"(address));
 #else
     (void)address;
 #endif
+}
+static inline __device__ int64_t multiply_add(int32_t a, int32_t b, int64_t sum) {
+#ifdef __CUDA_ARCH__
+    asm("mad.wide.s32 %0, %1, %2, %0;" : "+l"(sum) : "r"(a), "r"(b));
+    return sum;
+#else
+    return sum + (int64_t)a * b;
+#endif
+}
+template <typename T> __device__ T *held(T *pointer) {
+#ifdef __CUDA_ARCH__
+    asm("" : "+l"(pointer));
+#endif
+    return pointer;
 }
 static inline __device__ void add_to(uint64_t *sum, uint64_t x) {
     static_assert(sizeof(unsigned long long) == sizeof(uint64_t), "atomicAdd's 64-bit type");

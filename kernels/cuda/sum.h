@@ -15,7 +15,7 @@ typedef struct {
 
 template <uint32_t BITS>
 static __device__ codes_t codes_from(const uint8_t *plane, const uint8_t *low, uint64_t k) {
-    codes_t codes = {plane + k * (BITS == 8 ? 1 : 2), BITS == 24 ? low + k : NULL};
+    codes_t codes = {held(plane + k * (BITS == 8 ? 1 : 2)), BITS == 24 ? held(low + k) : NULL};
     return codes;
 }
 template <uint32_t BITS> static __device__ int32_t streamed_code(const codes_t *c, uint32_t k) {
@@ -32,7 +32,7 @@ template <uint32_t W>
 static __device__ void add_products(int64_t sum[W], int32_t code, const int32_t *at) {
     rates_t<W> rates = *(const rates_t<W> *)at;
     for (uint32_t w = 0; w < W; w++)
-        sum[w] += (int64_t)code * rates.code[w];
+        sum[w] = multiply_add(code, rates.code[w], sum[w]);
 }
 
 /* Adds this lane's part of a target's listed synapses. Offsets count in rows of 2^32 / reciprocal
@@ -44,7 +44,7 @@ static __device__ void list_sum(const list_t *s, uint32_t target, const int32_t 
     for (uint32_t band = 0; band < s->bands; band++, window += (size_t)BAND_SITES * W) {
         uint64_t at = start[band];
         uint32_t n = (uint32_t)(start[band + 1] - at);
-        const uint16_t *offset = s->offset + at;
+        const uint16_t *offset = held(s->offset + at);
         const codes_t codes = codes_from<BITS>(s->code, s->low, at);
         for (uint32_t first = 0; first < n; first += IN_FLIGHT * LANES) {
             int32_t code[IN_FLIGHT];
@@ -73,7 +73,8 @@ static __device__ void bitmap_sum(const bitmap_t *b, uint32_t target, uint32_t c
     const uint32_t *mask = b->mask + (uint64_t)target * units;
     const uint32_t *place = b->place + (uint64_t)class_index * units;
     codes_t codes = codes_from<BITS>(b->code, b->low, b->start[target]);
-    part += ((size_t)(lane >> b->columns_log2) * stride + lane % (1u << b->columns_log2)) * W;
+    part = held(part +
+                ((size_t)(lane >> b->columns_log2) * stride + lane % (1u << b->columns_log2)) * W);
     for (uint32_t first = 0; first < units; first += LANES) {
         uint32_t u = first + lane, mine = 0, corner = 0;
         if (u < units) {

@@ -7,7 +7,7 @@
 /* A unit holds at least so many expected synapses: few where bitmaps are asked for, for memory's
  * sake; else as many as make a step fastest by the count of kernels/NOTES.md. */
 static double unit_least(int32_t storage) {
-    return storage == STORAGE_BITMAP ? 4.0 : 10.0;
+    return storage == STORAGE_BITMAP ? 4.0 : 16.0;
 }
 
 /* Expected synapses in the unit whose first cell is (row, column). */
