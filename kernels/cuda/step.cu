@@ -106,6 +106,8 @@ status_t cuda_step_create(backend_state_t *state) {
     CUDA(cudaFuncSetAttribute(step_kernel_of(d->net.weight_bits, width),
                               cudaFuncAttributeMaxDynamicSharedMemorySize,
                               (int)state->tiling.shared_bytes));
+    cudaFuncAttributes unused; /* loads it: nothing is to be loaded while a graph is recorded */
+    CUDA(cudaFuncGetAttributes(&unused, advance_kernel));
     CUDA(cudaStreamCreate(&state->stream));
     return STATUS_OK;
 }
