@@ -366,7 +366,7 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     for (uint32_t iy = 0; iy < w->classes_y; iy++)
         for (uint32_t ix = 0; ix < to->nx; ix += GROUP_TARGETS) {
             group_class_t *c = &p->class_of[class_index(w, ix, iy)];
-            if (!c->row_unit && !group_class_create(&state->net, w, ix, iy, stride, c))
+            if (!c->row_unit && !group_class_create(&state->net, state->simd, w, ix, iy, stride, c))
                 return 0;
         }
     return 1;

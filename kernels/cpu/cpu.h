@@ -90,6 +90,9 @@ struct backend_state {
 /* What is compiled once for each instruction set (simd_body.h). */
 struct simd_ops {
     const char *name;
+    /* Listed synapses that take as long as a unit of a target: of 8-bit codes, and of wider ones.
+     */
+    double unit_8, unit_16;
     /* words[4 n_blocks] = the Philox words of n_blocks consecutive blocks. */
     void (*words)(uint64_t seed, uint64_t sub, uint64_t first_block, uint32_t n_blocks,
                   uint32_t *words);
@@ -120,8 +123,8 @@ status_t simd_choose(int simd, const simd_ops_t **ops);
 status_t cpu_build(backend_state_t *state, connectivity_t *connectivity);
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes);
 /* Of the groups whose first target is (ix, iy); 0: no memory. */
-int group_class_create(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
-                       uint32_t stride, group_class_t *c);
+int group_class_create(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
+                       uint32_t ix, uint32_t iy, uint32_t stride, group_class_t *c);
 void group_class_destroy(group_class_t *c);
 void cpu_build_destroy(backend_state_t *state);
 status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,

@@ -200,14 +200,13 @@ add_byte_units(const group_class_t *c, const uint32_t *mask, const unsigned char
 }
 
 /* Adds a band's pieces; `rate`: the band's first site. */
-static inline __attribute__((always_inline)) vector_t add_pieces(vector_t sum,
-                                                                 const unsigned char *piece,
-                                                                 const int32_t *rate,
-                                                                 uint32_t pieces, uint32_t bits) {
+static inline __attribute__((always_inline)) list_sum_t add_pieces(list_sum_t sum,
+                                                                   const unsigned char *piece,
+                                                                   const int32_t *rate,
+                                                                   uint32_t pieces, uint32_t bits) {
     for (uint32_t k = 0; k < pieces; k++, piece += piece_bytes(bits)) {
         __builtin_prefetch(piece + AHEAD);
-        sum = vector_multiply_add(sum, piece_codes(piece + OFFSETS_BYTES, bits),
-                                  vector_listed_rates(rate, (const uint16_t *)piece));
+        sum = list_add(sum, piece + OFFSETS_BYTES, bits, rate, (const uint16_t *)piece);
     }
     return sum;
 }
@@ -247,11 +246,12 @@ group_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned char *
     at = record + ((size_t)(at - record) + 7) / 8 * 8;
     for (uint32_t t = 0; t < targets; t++) {
         const int32_t *window = rates.code + site + (column_start[t] - column_start[0]);
+        list_sum_t list = list_zero();
         for (uint32_t band = 0; band < p->bands; band++, window += BAND_SITES) {
-            total[t] = add_pieces(total[t], at, window, *pieces, bits);
+            list = add_pieces(list, at, window, *pieces, bits);
             at += *pieces++ * piece_bytes(bits);
         }
-        sum[t] = vector_total(total[t]) - excess[t];
+        sum[t] = vector_total(total[t]) + list_total(list) - excess[t];
     }
 }
 
@@ -334,4 +334,5 @@ static uint32_t neurons(const population_t *p, uint32_t rate_bits, uint32_t n,
     }
 }
 
-const simd_ops_t SIMD_OPS = {SIMD_NAME, words, connected, block_sums, batch_sums, digits, neurons};
+const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,     UNIT_16, words,  connected,
+                             block_sums, batch_sums, digits,  neurons};
