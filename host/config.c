@@ -338,3 +338,7 @@ uint64_t config_steps_per_frame(const config_t *config) {
 uint64_t config_frames(const config_t *config) {
     return config_steps(config) / config_steps_per_frame(config) + 1;
 }
+
+bool config_checkpoints(const config_t *config) {
+    return config->output.checkpoint_every_s > 0.0 || config->output.checkpoint_steps > 0;
+}

@@ -119,6 +119,7 @@ status_t config_describe(FILE *out, describe_format_t format);
 /* Steps of the run and between frames: checked at load to be whole numbers >= 1. */
 uint64_t config_steps(const config_t *config);
 uint64_t config_steps_per_frame(const config_t *config);
-uint64_t config_frames(const config_t *config); /* stored frames, t = 0 included */
+uint64_t config_frames(const config_t *config);  /* stored frames, t = 0 included */
+bool config_checkpoints(const config_t *config); /* whether any are kept */
 
 #endif

@@ -24,34 +24,60 @@ static void draw(const initial_config_t *initial, uint64_t seed, uint32_t trial,
     }
 }
 
-/* `potential_<name>` of a run (its last complete frame), or `h_<name>`(y, x). */
-static status_t read_population(h5_file_t *file, const population_config_t *p, float *h) {
+/* The stored state of a population that was found in a file. */
+typedef struct {
     char name[64];
+    size_t trials, frame, ny, nx;
+    bool frames; /* of a run; else h_<name>(y, x) */
+} stored_t;
+
+/* `potential_<name>` of a run (its last complete frame), or `h_<name>`(y, x). */
+static status_t find_population(h5_file_t *file, const population_config_t *p, stored_t *stored) {
     int rank = 0;
-    size_t size[4] = {0}, frame = 0;
-    snprintf(name, sizeof name, "/potential_%s", p->name);
-    if (h5_dimensions(file, name, &rank, size) == STATUS_OK && rank == 3) {
-        int64_t written = (int64_t)size[0];
+    size_t size[4] = {0};
+    h5_frames_t frames;
+    snprintf(stored->name, sizeof stored->name, "/potential_%s", p->name);
+    stored->frames = h5_frames(file, stored->name, &frames) == STATUS_OK;
+    if (stored->frames) {
+        int64_t written = (int64_t)frames.frames;
         if (h5_read(file, "/frames_written", H5T_NATIVE_INT64, &written) != STATUS_OK)
-            written = (int64_t)size[0];
+            written = (int64_t)frames.frames;
         if (written < 1)
-            FAIL(STATUS_USAGE, "%s: %s holds no complete frame", h5_path(file), name);
-        frame = (size_t)written - 1;
-    } else {
-        snprintf(name, sizeof name, "/h_%s", p->name);
-        if (h5_dimensions(file, name, &rank, size) != STATUS_OK || rank != 2)
-            FAIL(
-                STATUS_USAGE,
-                "%s: neither potential_%s(time, y, x) nor h_%s(y, x) is there; store the potential "
-                "of a run with output.fields: [rate, potential]",
-                h5_path(file), p->name, p->name);
+            FAIL(STATUS_USAGE, "%s: %s holds no complete frame", h5_path(file), stored->name);
+        stored->frame = (size_t)written - 1;
+        stored->trials = frames.trials;
+        stored->ny = frames.ny;
+        stored->nx = frames.nx;
+        return STATUS_OK;
     }
-    if (size[rank - 2] != p->lattice[1] || size[rank - 1] != p->lattice[0])
+    snprintf(stored->name, sizeof stored->name, "/h_%s", p->name);
+    if (h5_dimensions(file, stored->name, &rank, size) != STATUS_OK || rank != 2)
+        FAIL(STATUS_USAGE,
+             "%s: neither potential_%s(time, y, x) nor h_%s(y, x) is there; store the potential "
+             "of a run with output.fields: [rate, potential]",
+             h5_path(file), p->name, p->name);
+    stored->trials = 1;
+    stored->ny = size[0];
+    stored->nx = size[1];
+    return STATUS_OK;
+}
+
+static status_t read_population(h5_file_t *file, const population_config_t *p, uint32_t trials,
+                                uint32_t trial, float *h) {
+    stored_t stored = {0};
+    TRY(find_population(file, p, &stored));
+    const char *name = stored.name;
+    if (stored.ny != p->lattice[1] || stored.nx != p->lattice[0])
         FAIL(STATUS_USAGE, "%s: %s has %zu x %zu sites, population %s has %u x %u; they must agree",
-             h5_path(file), name, size[rank - 1], size[rank - 2], p->name, p->lattice[0],
-             p->lattice[1]);
-    TRY(rank == 3 ? h5_read_block(file, name, frame, 1, 0, p->lattice[1], h)
-                  : h5_read(file, name, H5T_NATIVE_FLOAT, h));
+             h5_path(file), name, stored.nx, stored.ny, p->name, p->lattice[0], p->lattice[1]);
+    if (stored.trials > 1 && stored.trials < trials)
+        FAIL(STATUS_USAGE,
+             "%s: %s has %zu trials, simulation.trials is %u; each trial begins with the "
+             "same-numbered one, so there can be at most %zu",
+             h5_path(file), name, stored.trials, trials, stored.trials);
+    TRY(stored.frames ? h5_read_block(file, name, stored.trials > 1 ? trial : 0, stored.frame, 1, 0,
+                                      p->lattice[1], h)
+                      : h5_read(file, name, H5T_NATIVE_FLOAT, h));
     for (size_t i = 0; i < (size_t)p->lattice[0] * p->lattice[1]; i++)
         if (!isfinite(h[i]))
             FAIL(STATUS_USAGE, "%s: %s is not finite at neuron %zu", h5_path(file), name, i);
@@ -72,7 +98,7 @@ static status_t read_or_draw(const config_t *config, const network_t *net, uint3
              "working folder",
              p->name, p->initial.file, strerror(errno));
     TRY(h5_open(p->initial.file, 0, &file));
-    status_t status = read_population(file, p, h);
+    status_t status = read_population(file, p, net->trials, trial, h);
     status_t closed = h5_close(file);
     return status != STATUS_OK ? status : closed;
 }
@@ -84,11 +110,9 @@ static status_t population_state(const config_t *config, const network_t *net,
     float *h = malloc(population_size(&net->population[a]) * sizeof *h);
     if (!h)
         FAIL(STATUS_FAILED, "no memory for the initial state");
-    bool same = config->population[a].initial.kind == INITIAL_FILE;
     status_t status = STATUS_OK;
     for (uint32_t trial = 0; trial < net->trials && status == STATUS_OK; trial++) {
-        if (trial == 0 || !same)
-            status = read_or_draw(config, net, trial, a, h);
+        status = read_or_draw(config, net, trial, a, h);
         if (status == STATUS_OK && backend)
             status = backend->put_state(state, trial, a, h);
     }

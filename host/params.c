@@ -214,8 +214,10 @@ const param_t params[] = {
      IN_CONFIG(dynamics.initial),
      .type = TYPE_INITIAL,
      .fallback = "{uniform: [-1, 1]}",
-     .meaning = "potential at time 0 of every population without its own; file: the last stored "
-                "potential of a run, or datasets h_<population>(y, x)"},
+     .meaning =
+         "potential at time 0 of every population without its own; file: the last stored "
+         "potential of a run (of each trial where it has several: the same-numbered one), or "
+         "datasets h_<population>(y, x)"},
 
     {.path = "network.weight_bits",
      IN_CONFIG(network.weight_bits),
@@ -266,7 +268,7 @@ const param_t params[] = {
      .fallback = "1",
      .meaning =
          "runs of the one network side by side, each with its own initial state (where it is "
-         "drawn) and noise; the first is what a run without trials shows"},
+         "drawn) and noise; the first, 0, is what a run without trials shows"},
 
     {.path = "output.every",
      IN_CONFIG(output.every_ms),

@@ -23,30 +23,47 @@ typedef struct {
     simulation_t *result;
 } stepping_t;
 
-static status_t put_frame(const stepping_t *s, size_t index) {
+static status_t put_trial(const stepping_t *s, size_t index, uint32_t trial) {
     for (uint32_t a = 0; a < s->net->populations; a++) {
         if (s->config->output.fields & FIELD_RATE) {
-            TRY(s->backend->get_rate(s->state, 0, a, s->frame));
-            TRY(snapshot_put(s->writer, index, a, FIELD_RATE, s->frame));
+            TRY(s->backend->get_rate(s->state, trial, a, s->frame));
+            TRY(snapshot_put(s->writer, index, trial, a, FIELD_RATE, s->frame));
         }
         if (s->config->output.fields & FIELD_POTENTIAL) {
-            TRY(s->backend->get_state(s->state, 0, a, s->frame));
-            TRY(snapshot_put(s->writer, index, a, FIELD_POTENTIAL, s->frame));
+            TRY(s->backend->get_state(s->state, trial, a, s->frame));
+            TRY(snapshot_put(s->writer, index, trial, a, FIELD_POTENTIAL, s->frame));
         }
     }
     return STATUS_OK;
 }
 
+static status_t put_frame(const stepping_t *s, size_t index) {
+    for (uint32_t trial = 0; trial < s->net->trials; trial++)
+        TRY(put_trial(s, index, trial));
+    return STATUS_OK;
+}
+
+/* Where a position's potentials of one trial and population begin. */
+static float *potentials(const network_t *net, const position_t *position, uint32_t trial,
+                         uint32_t population) {
+    return position->h + trial * neurons_before(net, net->populations) +
+           neurons_before(net, population);
+}
+
+static size_t neurons_in_all(const network_t *net) {
+    return net->trials * neurons_before(net, net->populations);
+}
+
 status_t simulate_position(const network_t *net, const backend_t *backend, backend_state_t *state,
                            const simulation_t *result, position_t *position) {
-    *position =
-        (position_t){.step = result->steps, .neurons = neurons_before(net, net->populations)};
+    *position = (position_t){.step = result->steps, .neurons = neurons_in_all(net)};
     position->h = malloc(position->neurons * sizeof *position->h);
     if (!position->h)
         FAIL(STATUS_FAILED, "no memory for a checkpoint");
     status_t status = backend_state_hash(backend, state, net, &position->state_hash);
-    for (uint32_t a = 0; status == STATUS_OK && a < net->populations; a++)
-        status = backend->get_state(state, 0, a, position->h + neurons_before(net, a));
+    for (uint32_t trial = 0; trial < net->trials; trial++)
+        for (uint32_t a = 0; status == STATUS_OK && a < net->populations; a++)
+            status = backend->get_state(state, trial, a, potentials(net, position, trial, a));
     if (status == STATUS_OK)
         status = backend->saturated(state, &position->saturated);
     position->saturated += result->before;
@@ -60,11 +77,13 @@ status_t simulate_position(const network_t *net, const backend_t *backend, backe
 status_t simulate_go_to(const network_t *net, const backend_t *backend, backend_state_t *state,
                         const position_t *position, simulation_t *result) {
     uint64_t hash;
-    if (position->neurons != neurons_before(net, net->populations))
-        FAIL(STATUS_FAILED, "the checkpoint holds %llu neurons, the network has %zu",
-             (unsigned long long)position->neurons, neurons_before(net, net->populations));
-    for (uint32_t a = 0; a < net->populations; a++)
-        TRY(backend->put_state(state, 0, a, position->h + neurons_before(net, a)));
+    if (position->neurons != neurons_in_all(net))
+        FAIL(STATUS_FAILED,
+             "the checkpoint holds %llu potentials, the network has %zu (of %u trials in all)",
+             (unsigned long long)position->neurons, neurons_in_all(net), net->trials);
+    for (uint32_t trial = 0; trial < net->trials; trial++)
+        for (uint32_t a = 0; a < net->populations; a++)
+            TRY(backend->put_state(state, trial, a, potentials(net, position, trial, a)));
     TRY(backend_state_hash(backend, state, net, &hash));
     if (hash != position->state_hash)
         FAIL(STATUS_FAILED,
@@ -157,7 +176,7 @@ status_t simulate(const config_t *config, const network_t *net, const backend_t 
     TRY(status);
     TRY(finished);
     TRY(backend->saturated(state, &saturated));
-    double all = (double)neurons_before(net, net->populations) * (double)result->steps;
+    double all = (double)neurons_in_all(net) * (double)result->steps;
     result->saturated = all > 0.0 ? (double)(saturated + result->before) / all : 0.0;
     return STATUS_OK;
 }

@@ -15,8 +15,10 @@ typedef struct {
     double saturated; /* share of all neuron-steps whose rate saturated */
 } simulation_t;
 
-/* Draws or reads h(0) of every population and gives it to the backend. A draw is a function of
- * (seed, trial, population, neuron). STATUS_USAGE where a file lacks the state or its shape differs. */
+/* Draws or reads h(0) of every population in every trial and gives it to the backend. A draw is a
+ * function of (seed, trial, population, neuron); a file gives each trial its same-numbered one, or
+ * all of them the one that it has. STATUS_USAGE where a file lacks the state or its shape differs.
+ */
 status_t initial_check(const config_t *config,
                        const network_t *net); /* files only, before a build */
 status_t initial_state(const config_t *config, const network_t *net, const backend_t *backend,

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """One page and one film of a run, or one page of a measured spectrum, from brisc's HDF5 file.
 
-    plot.py FILE.h5 [-o page.png|page.pdf] [--film film.mp4|film.gif] [--population E] [--spectrum]
+    plot.py FILE.h5 [-o page.png|page.pdf] [--film film.mp4|film.gif] [--population E] [--trial 0]
+            [--spectrum]
 
 Without -o and --film the page goes beside the file, as FILE.png. A file that holds a run and a
 spectrum gets the run's page unless --spectrum asks for the other. Exit status: 0 done; 1 a file that
@@ -34,7 +35,9 @@ STYLE = {
 def draw_page(run, activity, path):
     page = Page(*PAGE_MM)
     stopped = run.time[-1] < run.asked_ms
-    page.title(run, [f"stopped at {run.time[-1]:g} of {run.asked_ms:g} ms"] if stopped else [])
+    facts = [f"trial {run.trial} of 0 to {run.trials - 1}"] if run.trials > 1 else []
+    facts += [f"stopped at {run.time[-1]:g} of {run.asked_ms:g} ms"] if stopped else []
+    page.title(run, facts)
     page.heading(4, 18.5, "a", "Predicted spectrum")
     panels.draw_spectrum(run, page.axes(14, 21, 62, 58), page.axes(78, 21, 2, 58))
     page.heading(98, 18.5, "b", "Prediction and observation")
@@ -107,11 +110,16 @@ def arguments():
                         help=".png or .pdf; FILE.png where neither -o nor --film is given")
     parser.add_argument("--film", type=pathlib.Path, help=".gif, or .mp4 (needs ffmpeg)")
     parser.add_argument("--population", help="whose sheet is drawn; the first one by default")
+    parser.add_argument("--trial", type=int, metavar="N",
+                        help="which trial is drawn, where the run has several; the first, 0, by "
+                        "default")
     parser.add_argument("--spectrum", action="store_true",
                         help="the spectrum's page, where the file holds a run as well")
     given = parser.parse_args()
     if given.spectrum and given.film is not None:
         raise Fault(f"--film {given.film}: a spectrum has no frames; leave out --spectrum", 2)
+    if given.spectrum and given.trial is not None:
+        raise Fault(f"--trial {given.trial}: a spectrum has no trials; leave out --spectrum", 2)
     if given.output is None and given.film is None:
         given.output = given.file.with_suffix(".png")
     for option, path, kinds in (("-o", given.output, (".png", ".pdf")),
@@ -136,7 +144,7 @@ def plot(given, file):
                     ".h5 file that `brisc run` wrote", 2)
     if given.spectrum or not has_run:
         return draw_spectrum_page(read_spectrum(given.file, file, given.population), given.output)
-    run = read_run(given.file, file, given.population)
+    run = read_run(given.file, file, given.population, given.trial or 0)
     activity = measure(run)
     if given.output is not None:
         draw_page(run, activity, given.output)

@@ -44,6 +44,17 @@ class Network:
         return self.config["simulation"]["dt"] / taus.pop() if len(taus) == 1 else None
 
 
+class Trial:
+    """One trial's frames of a (trial, time, y, x) variable, as a (time, y, x) one."""
+
+    def __init__(self, variable, trial):
+        self.stored, self.trial = variable, trial
+        self.name, self.attrs, self.shape = variable.name, variable.attrs, variable.shape[1:]
+
+    def __getitem__(self, key):
+        return self.stored[(self.trial, *key) if isinstance(key, tuple) else (self.trial, key)]
+
+
 @dataclass
 class Run(Network):
     variables: dict  # population: its (time, y, x) variable of rates, or else of potentials
@@ -51,7 +62,9 @@ class Run(Network):
     asked_ms: float  # duration that was asked for
     onset_ms: float
     prediction: dict  # attributes and variables of /prediction; empty where there is none
-    order: dict  # the same of /order
+    order: dict  # the same of /order, of the trial that is shown
+    trial: int = 0
+    trials: int = 1
 
     @property
     def variable(self):
@@ -125,6 +138,19 @@ def contents(file, name):
     return {**attributes(group), **values}
 
 
+def order_of_trial(file, trial, trials):
+    """/order, for one trial where it has several: its own regime in place of the common one."""
+    order = contents(file, "order")
+    if trials == 1 or "regime_of_trial" not in order:
+        return order
+    *_, names = file["order/regime_of_trial"].attrs["long_name"].split(": ")
+    regimes = dict(part.split() for part in names.split(", "))
+    order = {k: v[trial] if np.ndim(v) == 1 else v for k, v in order.items()}
+    order["regime"] = regimes[str(order["regime_of_trial"])]
+    order["agrees"] = order["regime"] == contents(file, "prediction").get("regime")
+    return order
+
+
 def read_network(path, file, population):
     names = str(file.attrs.get("populations", "")).split()
     if not names or "config" not in file.attrs:
@@ -137,7 +163,7 @@ def read_network(path, file, population):
     return Network(path, attributes(file), yaml.safe_load(file.attrs["config"]), shapes, shown)
 
 
-def read_run(path, file, population):
+def read_run(path, file, population, trial):
     network = read_network(path, file, population)
     shown, variables = network.shown, {}
     for name in network.shapes:
@@ -147,13 +173,20 @@ def read_run(path, file, population):
     if shown not in variables:
         raise Fault(f"{path}: holds neither rate_{shown} nor potential_{shown}; run it with "
                     "output.fields: [rate]")
+    trials = 1 if variables[shown].ndim == 3 else variables[shown].shape[0]
+    if not 0 <= trial < trials:
+        raise Fault(f"--trial {trial}: {path} has {trials} trial{'s' * (trials > 1)}, 0 to "
+                    f"{trials - 1}", 2)
+    if variables[shown].ndim == 4:
+        variables = {name: Trial(stored, trial) for name, stored in variables.items()}
     time = file["time"][()]
     written = int(file["frames_written"][()]) if "frames_written" in file else len(time)
     if written == 0:
         raise Fault(f"{path}: holds no complete frame, the run stopped too early; run it again")
     return Run(**vars(network), variables=variables, time=time[:written],
                asked_ms=float(time[-1]), onset_ms=float(file.attrs.get("onset_ms", 0.0)),
-               prediction=contents(file, "prediction"), order=contents(file, "order"))
+               prediction=contents(file, "prediction"),
+               order=order_of_trial(file, trial, trials), trial=trial, trials=trials)
 
 
 def blocks(run, variable):

@@ -152,17 +152,18 @@ static void edges_compare(const backend_t *const backend[2], backend_state_t *co
 static void state_put(const backend_t *const backend[2], backend_state_t *const state[2],
                       const network_t *net) {
     uint32_t x = 12345;
-    for (uint32_t a = 0; a < net->populations; a++) {
-        uint32_t n = population_size(&net->population[a]);
-        float *h = (float *)malloc(n * sizeof *h);
-        for (uint32_t i = 0; i < n; i++) {
-            x = x * 1664525u + 1013904223u;
-            h[i] = -3.5f + 10.0f * (float)(x >> 8) * 0x1p-24f;
+    for (uint32_t trial = 0; trial < net->trials; trial++)
+        for (uint32_t a = 0; a < net->populations; a++) {
+            uint32_t n = population_size(&net->population[a]);
+            float *h = (float *)malloc(n * sizeof *h);
+            for (uint32_t i = 0; i < n; i++) {
+                x = x * 1664525u + 1013904223u;
+                h[i] = -3.5f + 10.0f * (float)(x >> 8) * 0x1p-24f;
+            }
+            for (int b = 0; b < 2; b++)
+                check_status(backend[b]->put_state(state[b], trial, a, h));
+            free(h);
         }
-        for (int b = 0; b < 2; b++)
-            check_status(backend[b]->put_state(state[b], 0, a, h));
-        free(h);
-    }
 }
 
 static void state_compare(const backend_t *const backend[2], backend_state_t *const state[2],
@@ -171,20 +172,21 @@ static void state_compare(const backend_t *const backend[2], backend_state_t *co
     for (int b = 0; b < 2; b++)
         check_status(backend[b]->saturated(state[b], &saturated[b]));
     assert_true(saturated[0] == saturated[1]);
-    for (uint32_t a = 0; a < net->populations; a++) {
-        uint32_t n = population_size(&net->population[a]);
-        float *values[4];
-        for (int b = 0; b < 2; b++) {
-            values[b] = (float *)calloc(n, sizeof(float));
-            values[2 + b] = (float *)calloc(n, sizeof(float));
-            check_status(backend[b]->get_state(state[b], 0, a, values[b]));
-            check_status(backend[b]->get_rate(state[b], 0, a, values[2 + b]));
+    for (uint32_t trial = 0; trial < net->trials; trial++)
+        for (uint32_t a = 0; a < net->populations; a++) {
+            uint32_t n = population_size(&net->population[a]);
+            float *values[4];
+            for (int b = 0; b < 2; b++) {
+                values[b] = (float *)calloc(n, sizeof(float));
+                values[2 + b] = (float *)calloc(n, sizeof(float));
+                check_status(backend[b]->get_state(state[b], trial, a, values[b]));
+                check_status(backend[b]->get_rate(state[b], trial, a, values[2 + b]));
+            }
+            assert_memory_equal(values[0], values[1], n * sizeof(float));
+            assert_memory_equal(values[2], values[3], n * sizeof(float));
+            for (int v = 0; v < 4; v++)
+                free(values[v]);
         }
-        assert_memory_equal(values[0], values[1], n * sizeof(float));
-        assert_memory_equal(values[2], values[3], n * sizeof(float));
-        for (int v = 0; v < 4; v++)
-            free(values[v]);
-    }
 }
 
 /* x[vectors][neurons]: of order 1; over 400 powers of two; the largest and the smallest doubles,
@@ -225,13 +227,15 @@ static void products_compare(const backend_t *const backend[2], backend_state_t 
 }
 
 /* Connectivity, products, state at rest, and states after 1 and `steps` steps. */
-static void backend_compare_with(const backend_t *const backend[2],
-                                 const backend_options_t options[2], const backend_case_t *k,
-                                 uint32_t steps) {
+static void backend_compare_stored(const backend_t *const backend[2],
+                                   const backend_options_t options[2], const backend_case_t *k,
+                                   int32_t storage, uint32_t trials, uint32_t steps) {
     backend_state_t *state[2] = {NULL, NULL};
     connectivity_t c[2];
     network_plan_t plan;
     case_plan(k, &plan);
+    plan.net.storage = storage;
+    plan.net.trials = trials;
     for (int b = 0; b < 2; b++)
         check_status(backend[b]->create(&plan.net, &options[b], &state[b], &c[b]));
     assert_true(c[0].hash == c[1].hash);
@@ -256,13 +260,20 @@ static void backend_compare_with(const backend_t *const backend[2],
     network_plan_destroy(&plan);
 }
 
-static void backend_compare(const backend_t *reference, const backend_t *other,
-                            const backend_case_t *k, uint32_t steps) {
+static inline void backend_compare_with(const backend_t *const backend[2],
+                                        const backend_options_t options[2], const backend_case_t *k,
+                                        uint32_t steps) {
+    backend_compare_stored(backend, options, k, STORAGE_AUTO, 1, steps);
+}
+
+static inline void backend_compare(const backend_t *reference, const backend_t *other,
+                                   const backend_case_t *k, int32_t storage, uint32_t trials,
+                                   uint32_t steps) {
     const backend_t *const backend[2] = {reference, other};
     backend_options_t options[2];
     memset(options, 0, sizeof options);
     options[0].threads = options[1].threads = 1; /* small networks */
-    backend_compare_with(backend, options, k, steps);
+    backend_compare_stored(backend, options, k, storage, trials, steps);
 }
 
 #endif

@@ -2,11 +2,12 @@
  * file is refused. */
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "host/io/checkpoint.h"
 #include "tests/folder.h"
 
-enum { NEURONS = 5, SKELETON = 40 };
+enum { NEURONS = 5, SKELETON = 40, BAD = 9 };
 
 /* A file of 100 bytes: 20 of skeleton, 5 frames of 3 floats, 20 of skeleton. */
 static checkpoint_t example(float *h, unsigned char *skeleton) {
@@ -19,6 +20,7 @@ static checkpoint_t example(float *h, unsigned char *skeleton) {
         .config = "populations:\n  E:\n    lattice: [5, 1]\n",
         .layout = {.size = 100,
                    .frames = 5,
+                   .trials = 1,
                    .written_at = 8,
                    .extents = 1,
                    .extent = {{.offset = 20, .frame_bytes = 12, .variable = FIELD_RATE * 8}},
@@ -114,9 +116,9 @@ static void test_damage(void **state) {
         write_all(last, bytes, cut);
         assert_int_equal(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_FAILED);
     }
-    bytes[8] = 2; /* the version, which comes before the checksum */
+    bytes[8] = 3; /* the version, which comes before the checksum */
     write_all(last, bytes, size);
-    assert_fails(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_FAILED, "format version 2");
+    assert_fails(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_FAILED, "format version 3");
     write_all(last, bytes, 0);
     assert_fails(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_FAILED, "no checkpoint");
 }
@@ -168,8 +170,8 @@ static void test_unsound(void **state) {
     uint64_t stored;
     checkpoint_t c = example(h, skeleton), back;
     assert_true(layout_is_sound(&c.layout));
-    layout_t bad[6];
-    for (int k = 0; k < 6; k++)
+    layout_t bad[BAD];
+    for (int k = 0; k < BAD; k++)
         bad[k] = c.layout;
     bad[0].extent[0].offset = 90;    /* frames beyond the file */
     bad[1].frames = UINT64_MAX / 12; /* a product beyond 64 bits */
@@ -177,7 +179,10 @@ static void test_unsound(void **state) {
     bad[3].written_at = 96;          /* its 8 bytes end beyond the file */
     bad[4].skeleton_bytes = 39;
     bad[5].extent[0].frame_bytes = 0;
-    for (int k = 0; k < 6; k++)
+    bad[6].trials = 0;
+    bad[7].trials = 2; /* twice the frames that the file has room for */
+    bad[8].trials = UINT64_MAX / 2;
+    for (int k = 0; k < BAD; k++)
         if (layout_is_sound(&bad[k]))
             fail_msg("layout %d passes for sound", k);
     c.layout.written_at = 25;
@@ -185,15 +190,45 @@ static void test_unsound(void **state) {
     assert_fails(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_FAILED, "do not lie within");
 }
 
+/* A checkpoint of before there were trials is one of a single trial: the same but for the word. */
+static void test_version_1(void **state) {
+    (void)state;
+    enum { WORD_AT = 24 + 13 * 8 };
+    float h[NEURONS];
+    unsigned char skeleton[SKELETON], bytes[1000];
+    uint64_t stored = 0;
+    char last[400];
+    checkpoint_t c = example(h, skeleton), back;
+    assert_int_equal(checkpoint_store(path, &c, &stored), STATUS_OK);
+    name(last, ".checkpoint");
+    size_t size = read_all(last, bytes, sizeof bytes);
+    assert_int_equal(bytes[WORD_AT], 1);
+    memmove(bytes + WORD_AT, bytes + WORD_AT + 8, size - WORD_AT - 8);
+    size -= 8;
+    bytes[8] = 1;
+    memcpy(bytes + 16, &(uint64_t){size}, 8);
+    uint32_t crc = (uint32_t)crc32(crc32(0, NULL, 0), bytes + 16, (uInt)size - 16);
+    memcpy(bytes + 12, &crc, 4);
+    write_all(last, bytes, size);
+    assert_int_equal(checkpoint_load(path, CHECKPOINT_LAST, &back), STATUS_OK);
+    assert_int_equal(back.layout.trials, 1);
+    assert_int_equal(back.position.step, 1000);
+    assert_memory_equal(back.position.h, h, sizeof h);
+    assert_string_equal(back.config, c.config);
+    checkpoint_destroy(&back);
+}
+
 /* The frames' hash: of content, place and variable, whatever the order. */
 static void test_frames_hash(void **state) {
     (void)state;
     const float a[3] = {1, 2, 3}, b[3] = {1, 2, 4};
-    assert_true(frame_hash(8, 0, a, 3) != frame_hash(8, 0, b, 3));
-    assert_true(frame_hash(8, 0, a, 3) != frame_hash(8, 1, a, 3));
-    assert_true(frame_hash(8, 0, a, 3) != frame_hash(9, 0, a, 3));
-    assert_true(frame_hash(8, 0, a, 3) + frame_hash(8, 1, b, 3) !=
-                frame_hash(8, 0, b, 3) + frame_hash(8, 1, a, 3));
+    assert_true(frame_hash(8, 0, 0, a, 3) != frame_hash(8, 0, 0, b, 3));
+    assert_true(frame_hash(8, 0, 0, a, 3) != frame_hash(8, 0, 1, a, 3));
+    assert_true(frame_hash(8, 0, 0, a, 3) != frame_hash(9, 0, 0, a, 3));
+    assert_true(frame_hash(8, 0, 0, a, 3) != frame_hash(8, 1, 0, a, 3));
+    assert_true(frame_hash(8, 0, 1, a, 3) != frame_hash(8, 1, 0, a, 3));
+    assert_true(frame_hash(8, 0, 0, a, 3) + frame_hash(8, 0, 1, b, 3) !=
+                frame_hash(8, 0, 0, b, 3) + frame_hash(8, 0, 1, a, 3));
 }
 
 int main(void) {
@@ -201,6 +236,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_round_trip, empty_folder),
         cmocka_unit_test_teardown(test_damage, empty_folder),
         cmocka_unit_test_teardown(test_unsound, empty_folder),
+        cmocka_unit_test_teardown(test_version_1, empty_folder),
         cmocka_unit_test_teardown(test_make_last, empty_folder),
         cmocka_unit_test(test_message),
         cmocka_unit_test(test_frames_hash),

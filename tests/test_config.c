@@ -343,7 +343,7 @@ static void test_describe(void **state) {
         assert_non_null(strstr(text, key));
         assert_non_null(strstr(markdown, key));
         assert_int_equal(json_array_size(json_object_get(row, "range")),
-                         params[i].type == TYPE_NUMBER ? 2 : 0);
+                         params[i].max > 0.0 ? 2 : 0);
         assert_true(strlen(json_string_value(json_object_get(row, "meaning"))) > 5);
     }
     json_decref(object);

@@ -5,11 +5,16 @@
 enum { SKIPPED = 77 }; /* CMakeLists.txt's SKIP_RETURN_CODE */
 
 #ifdef BRISC_CUDA
+/* Lists and bitmaps, and as many trials as fill every width of a pass, and two passes. */
 static void same_bits(void **unused) {
     (void)unused;
+    const uint32_t trials[] = {1, 2, 3, 8, 11};
     for (int k = 0; k < BACKEND_CASES_N; k++) {
         print_message("           %s\n", BACKEND_CASES[k].name);
-        backend_compare(&backend_cpu, &backend_cuda, &BACKEND_CASES[k], 1000);
+        for (int n = 0; n < 5; n++)
+            for (int storage = STORAGE_LIST; storage <= STORAGE_BITMAP; storage++)
+                backend_compare(&backend_cpu, &backend_cuda, &BACKEND_CASES[k], storage, trials[n],
+                                1000);
     }
 }
 #endif
@@ -26,7 +31,6 @@ int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 #else
     (void)BACKEND_CASES;
-    (void)backend_compare;
     printf("skipped: this build has no CUDA\n");
     return SKIPPED;
 #endif

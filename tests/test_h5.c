@@ -64,10 +64,10 @@ static void test_variables(void **state) {
                      STATUS_OK);
     for (int i = 0; i < 9; i++)
         frame[i] = (float)i;
-    assert_int_equal(h5_write_frame(file, "/g/v", 1, frame), STATUS_OK);
-    assert_int_equal(h5_read_block(file, "/g/v", 1, 1, 1, 2, block), STATUS_OK);
+    assert_int_equal(h5_write_frame(file, "/g/v", 0, 1, frame), STATUS_OK);
+    assert_int_equal(h5_read_block(file, "/g/v", 0, 1, 1, 1, 2, block), STATUS_OK);
     assert_memory_equal(block, frame + 3, sizeof block);
-    assert_int_equal(h5_read_block(file, "/g/v", 0, 1, 0, 1, block), STATUS_OK);
+    assert_int_equal(h5_read_block(file, "/g/v", 0, 0, 1, 0, 1, block), STATUS_OK);
     assert_true(isnan(block[0]) && isnan(block[2]));
     assert_int_equal(h5_dimensions(file, "/g/v", &rank, size), STATUS_OK);
     assert_true(rank == 3 && size[0] == 2 && size[1] == 3 && size[2] == 3);
@@ -79,7 +79,7 @@ static void test_variables(void **state) {
     assert_fails(h5_coordinate(file, "/g/w", 3, axis, NULL, "w"), STATUS_FAILED, "/g/w");
     assert_fails(h5_variable(file, "/g/w", H5T_NATIVE_FLOAT, 1, far, NULL, "1", "w"), STATUS_FAILED,
                  "/g/none");
-    assert_fails(h5_write_frame(file, "/g/v", 2, frame), STATUS_FAILED, "/g/v");
+    assert_fails(h5_write_frame(file, "/g/v", 0, 2, frame), STATUS_FAILED, "/g/v");
     assert_fails(h5_coordinate(file, "/g/t", 2, axis, "ms", "time"), STATUS_FAILED, "exist");
     assert_int_equal(h5_close(file), STATUS_OK);
 }

@@ -15,7 +15,7 @@
 
 #include "host/detect/order.h"
 #include "host/detect/persistence.h"
-#include "host/detect/verdict.h"
+#include "host/detect/trials.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -35,8 +35,14 @@ static status_t read_array(void *context, size_t first_frame, size_t n_frames, s
 
 static status_t compute(size_t frames, size_t ny, size_t nx, double frame_ms, const float *values,
                         order_t *order) {
-    field_t array = {frames, ny, nx, frame_ms, (void *)values, NULL};
-    field_t field = {frames, ny, nx, frame_ms, &array, read_array};
+    field_t array = {.frames = frames, .ny = ny, .nx = nx, .context = (void *)values};
+    field_t field = {.trials = 1,
+                     .frames = frames,
+                     .ny = ny,
+                     .nx = nx,
+                     .frame_ms = frame_ms,
+                     .context = &array,
+                     .read = read_array};
     return order_compute(&field, order);
 }
 
@@ -233,6 +239,78 @@ static void test_verdict_of_patterns(void **state) {
     free(values);
 }
 
+/* Trials of one field, pattern after pattern: each as it is alone, their mean and deviation, the
+ * regime that all show or how many show which. */
+static void choose_array(void *context, size_t trial) {
+    field_t *array = context;
+    float **trials = array->context;
+    trials[0] = trials[1 + trial];
+}
+
+static status_t read_chosen(void *context, size_t first_frame, size_t n_frames, size_t first_row,
+                            size_t n_rows, float *out) {
+    field_t array = *(field_t *)context;
+    array.context = *(float **)array.context;
+    return read_array(&array, first_frame, n_frames, first_row, n_rows, out);
+}
+
+static void test_trials(void **state) {
+    (void)state;
+    enum { FRAMES = 100, N = 24, TRIALS = 4 };
+    float *trials[1 + TRIALS] = {NULL, plane_wave(FRAMES, N, N, 0, 2, 4, 0.0), /* waves */
+                                 plane_wave(FRAMES, N, N, 2, 0, 5, 0.0),
+                                 plane_wave(FRAMES, N, N, 0, 2, 0, 0.0),  /* a bump */
+                                 plane_wave(FRAMES, N, N, 0, 0, 4, 0.0)}; /* an oscillation */
+    field_t array = {.frames = FRAMES, .ny = N, .nx = N, .context = trials};
+    field_t field = {.trials = TRIALS,
+                     .frames = FRAMES,
+                     .ny = N,
+                     .nx = N,
+                     .frame_ms = 2.0,
+                     .context = &array,
+                     .read = read_chosen,
+                     .choose = choose_array};
+    observed_t observed;
+    order_t order;
+    assert_int_equal(observed_create(TRIALS, &observed), STATUS_OK);
+    assert_true(isnan(observed.trial[3].order.moran) && isnan(observed.all.order.moran));
+    assert_string_equal(observed.all.reason, "not measured yet");
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_OK);
+    double mean = 0.0, squares = 0.0;
+    for (int i = 0; i < TRIALS; i++) {
+        assert_int_equal(compute(FRAMES, N, N, 2.0, trials[1 + i], &order), STATUS_OK);
+        assert_memory_equal(&order, &observed.trial[i].order, sizeof order);
+        mean += order.frequency_hz / TRIALS;
+    }
+    for (int i = 0; i < TRIALS; i++)
+        squares += pow(observed.trial[i].order.frequency_hz - mean, 2.0);
+    assert_float_equal(observed.all.order.frequency_hz, mean, 1e-12);
+    assert_float_equal(observed.std.frequency_hz, sqrt(squares / (TRIALS - 1)), 1e-9);
+    assert_int_equal(observed.all.regime, REGIME_UNDECIDED);
+    assert_string_equal(observed.all.reason, "the trials differ: 2 wave, 1 oscillation, 1 bump");
+    assert_false(observed_shows(&observed, REGIME_WAVE));
+    assert_false(observed_shows(&observed, REGIME_UNDECIDED));
+    observed_destroy(&observed);
+
+    assert_int_equal(observed_create(2, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_OK);
+    assert_true(observed_shows(&observed, REGIME_WAVE) && observed.all.regime == REGIME_WAVE);
+    assert_true(strstr(observed.all.reason, "all 2 trials") != NULL);
+    trials[2][7 * N * N] = NAN;
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_FAILED);
+    assert_true(strstr(status_message(), "trial 1: ") != NULL);
+    observed_destroy(&observed);
+
+    assert_int_equal(observed_create(1, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 2, NULL, &observed), STATUS_OK);
+    assert_int_equal(observed.all.regime, REGIME_BUMP);
+    assert_memory_equal(&observed.all, &observed.trial[0], sizeof observed.all);
+    assert_float_equal(observed.std.moran, 0.0, 0.0);
+    observed_destroy(&observed);
+    for (int i = 0; i < TRIALS; i++)
+        free(trials[1 + i]);
+}
+
 /* A constant that no float sum holds exactly: every fluctuation is exactly 0 all the same. */
 static void test_constant(void **state) {
     (void)state;
@@ -405,6 +483,7 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_white_noise),
         cmocka_unit_test(test_slow_noise_does_not_oscillate),
         cmocka_unit_test(test_verdict_of_patterns),
+        cmocka_unit_test(test_trials),
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_silent_neighbourhoods),

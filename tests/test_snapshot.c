@@ -47,8 +47,8 @@ static size_t sites(const config_t *config, uint32_t population) {
     return (size_t)lattice[0] * lattice[1];
 }
 
-static float value(size_t frame, uint32_t population, size_t site) {
-    return (float)(frame * 1000 + population) + (float)site * 1e-3f;
+static float value(size_t trial, size_t frame, uint32_t population, size_t site) {
+    return (float)(frame * 1000 + 100 * trial + population) + (float)site * 1e-3f;
 }
 
 /* Created and started, without a checkpoint unless the config asks for one. */
@@ -66,13 +66,15 @@ static status_t create(const char *name, int force, const config_t *config,
 }
 
 static status_t put_frame(snapshot_writer_t *writer, const config_t *config, size_t frame) {
+    uint32_t trials = (uint32_t)config->simulation.trials, n_arrays = trials * config->populations;
     for (unsigned field = FIELD_RATE; field <= FIELD_POTENTIAL; field <<= 1) {
-        for (uint32_t a = 0; a < config->populations && (config->output.fields & field); a++) {
+        for (uint32_t k = 0; k < n_arrays && (config->output.fields & field); k++) {
+            uint32_t trial = k / config->populations, a = k % config->populations;
             size_t n = sites(config, a);
             float *values = malloc(n * sizeof *values);
             for (size_t i = 0; i < n; i++)
-                values[i] = value(frame, a, i);
-            status_t status = snapshot_put(writer, frame, a, field, values);
+                values[i] = value(trial, frame, a, i);
+            status_t status = snapshot_put(writer, frame, trial, a, field, values);
             free(values);
             TRY(status);
         }
@@ -88,16 +90,17 @@ static int64_t frames_written(h5_file_t *file) {
 
 /* Frames [0, n) of `variable` hold what put_frame put there. */
 static void check_frames(h5_file_t *file, const char *variable, uint32_t population, size_t n) {
-    int rank;
-    size_t size[4];
-    assert_int_equal(h5_dimensions(file, variable, &rank, size), STATUS_OK);
-    size_t count = size[1] * size[2];
+    h5_frames_t f;
+    assert_int_equal(h5_frames(file, variable, &f), STATUS_OK);
+    size_t count = f.ny * f.nx;
     float *values = malloc(count * sizeof *values);
-    for (size_t t = 0; t < n; t++) {
-        assert_int_equal(h5_read_block(file, variable, t, 1, 0, size[1], values), STATUS_OK);
+    for (size_t k = 0; k < f.trials * n; k++) {
+        size_t trial = k / n, t = k % n;
+        assert_int_equal(h5_read_block(file, variable, trial, t, 1, 0, f.ny, values), STATUS_OK);
         for (size_t i = 0; i < count; i++)
-            if (values[i] != value(t, population, i))
-                fail_msg("%s: frame %zu, site %zu is %g", variable, t, i, (double)values[i]);
+            if (values[i] != value(trial, t, population, i))
+                fail_msg("%s: trial %zu, frame %zu, site %zu is %g", variable, trial, t, i,
+                         (double)values[i]);
     }
     free(values);
 }
@@ -127,6 +130,44 @@ static void test_run(void **state) {
     assert_int_equal(files_in_folder(), 2); /* with its .xdmf */
 }
 
+/* Several trials: a dimension before the others, a frame complete once all trials have it. */
+static void test_trials(void **state) {
+    (void)state;
+    config_t config = two_populations();
+    config.output.fields = FIELD_RATE | FIELD_POTENTIAL;
+    config.simulation.trials = 3;
+    snapshot_writer_t *writer;
+    h5_file_t *file;
+    field_t field;
+    float last[NX_E * NY_E] = {0};
+    assert_int_equal(create(path, 0, &config, &writer), STATUS_OK);
+    for (size_t t = 0; t < 15; t++)
+        assert_int_equal(put_frame(writer, &config, t), STATUS_OK);
+    for (uint32_t trial = 0; trial < 2; trial++) /* all of a frame but the last trial's */
+        for (uint32_t a = 0; a < 4; a++)
+            assert_int_equal(
+                snapshot_put(writer, 15, trial, a / 2, a % 2 ? FIELD_RATE : FIELD_POTENTIAL, last),
+                STATUS_OK);
+    assert_int_equal(snapshot_close(writer), STATUS_OK);
+    assert_int_equal(h5_open(path, 0, &file), STATUS_OK);
+    assert_int_equal(frames_written(file), 15);
+    check_frames(file, "rate_E", 0, 15);
+    check_frames(file, "potential_I", 1, 15);
+    assert_fails(h5_read_block(file, "rate_E", 3, 0, 1, 0, NY_E, last), STATUS_FAILED, "trial 3");
+    assert_int_equal(h5_read_block(file, "rate_E", 2, 15, 1, 0, NY_E, last), STATUS_OK);
+    assert_true(isnan(last[0]) && isnan(last[NX_E * NY_E - 1]));
+    assert_int_equal(snapshot_field(file, NULL, -1.0, &field), STATUS_OK);
+    assert_int_equal(field.trials, 3);
+    assert_int_equal(field.frames, 10);
+    for (size_t trial = 0; trial < 3; trial++) {
+        field.choose(field.context, trial);
+        assert_int_equal(field.read(field.context, 2, 1, 3, 1, last), STATUS_OK);
+        assert_float_equal(last[4], value(trial, 7, 0, 3 * NX_E + 4), 0.0);
+    }
+    snapshot_field_destroy(&field);
+    assert_int_equal(h5_close(file), STATUS_OK);
+}
+
 /* Stopped early: what is there is right, the rest is NaN, and analysis sees only the former. */
 static void test_early_stop(void **state) {
     (void)state;
@@ -138,14 +179,15 @@ static void test_early_stop(void **state) {
     assert_int_equal(create(path, 0, &config, &writer), STATUS_OK);
     for (size_t t = 0; t < 15; t++)
         assert_int_equal(put_frame(writer, &config, t), STATUS_OK);
-    assert_int_equal(snapshot_put(writer, 15, 0, FIELD_RATE, last), STATUS_OK); /* half a frame */
+    assert_int_equal(snapshot_put(writer, 15, 0, 0, FIELD_RATE, last),
+                     STATUS_OK); /* half a frame */
     assert_int_equal(snapshot_close(writer), STATUS_OK);
     assert_int_equal(h5_open(path, 0, &file), STATUS_OK);
     assert_int_equal(h5_read_attribute_int(file, "/", "complete", &complete), STATUS_OK);
     assert_int_equal(complete, 0);
     assert_int_equal(frames_written(file), 15);
     check_frames(file, "rate_I", 1, 15);
-    assert_int_equal(h5_read_block(file, "rate_E", 16, 1, 0, NY_E, last), STATUS_OK);
+    assert_int_equal(h5_read_block(file, "rate_E", 0, 16, 1, 0, NY_E, last), STATUS_OK);
     assert_true(isnan(last[0]) && isnan(last[NX_E * NY_E - 1]));
     field_t field;
     assert_int_equal(snapshot_field(file, NULL, -1.0, &field), STATUS_OK);
@@ -154,7 +196,7 @@ static void test_early_stop(void **state) {
     assert_int_equal(field.nx, NX_E);
     assert_float_equal(field.frame_ms, 2.0, 1e-12);
     assert_int_equal(field.read(field.context, 2, 1, 3, 1, last), STATUS_OK);
-    assert_float_equal(last[4], value(7, 0, 3 * NX_E + 4), 0.0);
+    assert_float_equal(last[4], value(0, 7, 0, 3 * NX_E + 4), 0.0);
     snapshot_field_destroy(&field);
     assert_fails(snapshot_field(file, NULL, 20.0, &field), STATUS_USAGE, "5 frames");
     assert_int_equal(h5_close(file), STATUS_OK);
@@ -294,11 +336,10 @@ static void test_full_disk_while_streaming(void **state) {
 
 /* ---- results ---- */
 
-static order_t some_order(void) {
-    order_t order = {
-        .mean_activity = 0.5, .frequency_hz = 12.5, .wavenumber = 5.0, .global_std = 1.0};
-    return order;
-}
+static seen_t some_seen = {
+    .order = {.mean_activity = 0.5, .frequency_hz = 12.5, .wavenumber = 5.0, .global_std = 1.0},
+    .regime = REGIME_WAVE,
+    .reason = "a peak at 12.5 Hz and |n| = 5"};
 
 static status_t write_results(h5_file_t *file, size_t n_outliers) {
     eigenmode_t modes[2] = {
@@ -310,9 +351,9 @@ static status_t write_results(h5_file_t *file, size_t n_outliers) {
                        .n_outliers = n_outliers,
                        .regime = REGIME_WAVE,
                        .followed_reason = "the only one"};
-    order_t order = some_order();
+    observed_t observed = {.trials = 1, .trial = &some_seen, .all = some_seen};
     TRY(write_prediction(file, &theory));
-    return write_order(file, &order, REGIME_WAVE, "a peak at 12.5 Hz and |n| = 5", true);
+    return write_order(file, &observed, true);
 }
 
 /* The disk fills after the run: the groups are lost, the frames are not. */
@@ -456,6 +497,7 @@ static int sample_file(const char *name, bool killed) {
 int main(int n_arguments, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_run, empty_folder),
+        cmocka_unit_test_teardown(test_trials, empty_folder),
         cmocka_unit_test_teardown(test_early_stop, empty_folder),
         cmocka_unit_test_teardown(test_kill, empty_folder),
         cmocka_unit_test_teardown(test_full_disk_at_creation, empty_folder),

@@ -88,6 +88,51 @@ static void largest_products(void **unused) {
         }
 }
 
+/* The same trials, summed one by one and in a batch, from different initial states. */
+static void batches(void **unused) {
+    (void)unused;
+    enum { SINGLY = 3, TOGETHER = 19 }; /* 16 in a batch */
+    for (int k = 0; k < BACKEND_CASES_N; k++)
+        for (size_t j = 0; j < sizeof SIMDS / sizeof *SIMDS; j++) {
+            network_plan_t plan;
+            stored_t s[2];
+            if (!cpu_has_simd(SIMDS[j]) || BACKEND_CASES[k].most_steps > 0)
+                continue;
+            case_plan(&BACKEND_CASES[k], &plan);
+            for (int b = 0; b < 2; b++) {
+                plan.net.trials = b ? TOGETHER : SINGLY;
+                create(&plan, STORAGE_AUTO, SIMDS[j], 1 + b, &s[b]);
+            }
+            for (uint32_t a = 0; a < plan.net.populations; a++) {
+                uint32_t n = population_size(&plan.net.population[a]);
+                float *h = malloc(n * sizeof *h);
+                for (uint32_t trial = 0; trial < TOGETHER; trial++) {
+                    for (uint32_t i = 0; i < n; i++)
+                        h[i] = 0.01f * (float)((i * 37 + trial * 101) % 300) - 1.0f;
+                    for (int b = trial < SINGLY ? 0 : 1; b < 2; b++)
+                        check_status(backend_cpu.put_state(s[b].state, trial, a, h));
+                }
+                free(h);
+            }
+            for (int b = 0; b < 2; b++)
+                check_status(backend_cpu.step(s[b].state, 5, 4));
+            for (uint32_t a = 0; a < plan.net.populations; a++) {
+                uint32_t n = population_size(&plan.net.population[a]);
+                float *h[2] = {malloc(n * sizeof **h), malloc(n * sizeof **h)};
+                for (uint32_t trial = 0; trial < SINGLY; trial++) {
+                    for (int b = 0; b < 2; b++)
+                        check_status(backend_cpu.get_state(s[b].state, trial, a, h[b]));
+                    assert_memory_equal(h[0], h[1], n * sizeof **h);
+                }
+                free(h[0]);
+                free(h[1]);
+            }
+            for (int b = 0; b < 2; b++)
+                backend_cpu.destroy(s[b].state);
+            network_plan_destroy(&plan);
+        }
+}
+
 /* A bitmap where it is smaller, a list where the network is sparse. */
 static void memory(void **unused) {
     (void)unused;
@@ -124,6 +169,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits),
         cmocka_unit_test(largest_products),
+        cmocka_unit_test(batches),
         cmocka_unit_test(memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "host/command/report.h"
-#include "host/detect/verdict.h"
 #include "host/io/snapshot.h"
 
 static bool is_variable(const char *variable, const char *field, const char *population) {
@@ -12,55 +11,66 @@ static bool is_variable(const char *variable, const char *field, const char *pop
     return strcmp(variable + (variable[0] == '/'), name) == 0;
 }
 
-/* A run's file says what its network is; of measured data only the field is known. */
-static verdict_context_t context_of(h5_file_t *file, const char *variable, const field_t *field,
-                                    const order_t *order) {
+/* A run's file says what its network is; of measured data only the field is known: false. */
+static bool context_of(h5_file_t *file, const char *variable, verdict_context_t *context) {
     char *yaml = NULL;
     config_t config;
-    verdict_context_t context = verdict_context_unknown(field, order);
+    bool known = false;
     if (h5_read_attribute_text(file, "/", "config", &yaml) == STATUS_OK &&
         config_parse(yaml, h5_path(file), NULL, 0, &config) == STATUS_OK) {
         for (uint32_t a = 0; a < config.populations; a++) {
             const char *name = config.population[a].name;
-            if (variable ? is_variable(variable, "rate", name) : a == 0)
-                context = verdict_context(&config, a);
-            else if (variable && is_variable(variable, "potential", name))
-                context = verdict_context_potential(&config, a);
+            bool rate = variable ? is_variable(variable, "rate", name) : a == 0;
+            bool potential = variable && is_variable(variable, "potential", name);
+            if (rate || potential)
+                *context = (rate ? verdict_context : verdict_context_potential)(&config, a);
+            known = known || rate || potential;
         }
         config_destroy(&config);
     }
     free(yaml);
-    return context;
+    return known;
 }
 
-static status_t answer(const options_t *options, const order_t *order, regime_t regime,
-                       const char *reason) {
+static status_t answer(const options_t *options, const observed_t *observed) {
     if (options->json)
-        return command_print_json(json_pack("{s:o, s:s, s:s}", "order", report_order_json(order),
-                                            "regime", regime_name(regime), "reason", reason));
+        return command_print_json(report_observed_json(observed));
+    if (observed->trials > 1)
+        printf("  mean +- standard deviation of %zu trials\n\n", observed->trials);
     for (size_t k = 0; order_each(k); k++) {
-        const order_parameter_t *p = order_each(k);
-        printf("  %-20s %-12.5g %s\n", p->name, order_value(order, p), p->long_name);
+        char value[64];
+        report_value(observed, order_each(k), value);
+        printf("  %-20s %-*s %s\n", order_each(k)->name, observed->trials > 1 ? 22 : 12, value,
+               order_each(k)->long_name);
     }
-    printf("\n  regime: %s: %s\n", regime_name(regime), reason);
+    printf("\n  regime: %s: %s\n", regime_name(observed->all.regime), observed->all.reason);
     return STATUS_OK;
+}
+
+static status_t analyze(const options_t *options, h5_file_t *file, const field_t *field) {
+    verdict_context_t context;
+    bool one = options->trial >= 0;
+    size_t first = one ? (size_t)options->trial : 0;
+    if (first >= field->trials)
+        FAIL(STATUS_USAGE, "--trial %d: %s has %zu trial%s, 0 to %zu", options->trial,
+             h5_path(file), field->trials, field->trials == 1 ? "" : "s", field->trials - 1);
+    bool known = context_of(file, options->variable, &context);
+    observed_t observed;
+    TRY(observed_create(one ? 1 : field->trials, &observed));
+    status_t status = observed_measure(field, first, known ? &context : NULL, &observed);
+    if (status == STATUS_OK)
+        status = answer(options, &observed);
+    observed_destroy(&observed);
+    return status;
 }
 
 status_t command_analyze(const options_t *options) {
     h5_file_t *file;
     field_t field;
-    order_t order;
-    regime_t regime;
-    char reason[200];
     TRY(h5_open(options->input, 0, &file));
     status_t status = snapshot_field(file, options->variable, options->onset_ms, &field);
     if (status == STATUS_OK) {
-        status = order_compute(&field, &order);
-        if (status == STATUS_OK) {
-            verdict_context_t context = context_of(file, options->variable, &field, &order);
-            verdict(&order, &context, &regime, reason);
-            status = answer(options, &order, regime, reason);
-        }
+        status = analyze(options, file, &field);
         snapshot_field_destroy(&field);
     }
     status_t closed = h5_close(file);

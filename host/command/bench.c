@@ -26,6 +26,7 @@ typedef struct {
     char device[256];
     const yardsticks_t *yardsticks;
     uint64_t synapses, stored, moved; /* moved: bytes a step has to read and write at least */
+    uint32_t trials;                  /* a step is one of all of them */
     double build_s, step_ms[ROUNDS], baseline_ms[ROUNDS], bytes_per_s[ROUNDS];
     bool has_baseline;
     char why_not[300]; /* there is no baseline */
@@ -195,7 +196,8 @@ static status_t bench_backend(const options_t *options, const config_t *config,
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;
-    *b = (bench_t){.backend = backend->name, .yardsticks = backend->yardsticks};
+    *b = (bench_t){
+        .backend = backend->name, .yardsticks = backend->yardsticks, .trials = plan->net.trials};
     TRY(backend->available(b->device, sizeof b->device));
     TRY(command_memory_check(plan, backend));
     double start = clock_s();
@@ -205,7 +207,7 @@ static status_t bench_backend(const options_t *options, const config_t *config,
         b->synapses += built.synapses[k];
     b->stored = built.connectivity_bytes;
     /* Every synapse once; every potential read and written, every rate written and read. */
-    b->moved = b->stored + 16 * (uint64_t)neurons_before(&plan->net, plan->net.populations);
+    b->moved = b->stored + 16ull * b->trials * neurons_before(&plan->net, plan->net.populations);
     status_t status = bench_built(options, config, &plan->net, backend, state, b);
     backend->destroy(state);
     return status;
@@ -227,7 +229,8 @@ static double median(const double values[ROUNDS], double *low, double *high) {
     return sorted[ROUNDS / 2];
 }
 
-/* What is derived from the rounds: ratios are medians of the rounds' ratios. */
+/* What is derived from the rounds: ratios are medians of the rounds' ratios, and a product stands
+ * beside the step of one trial. */
 typedef struct {
     double step_ms, low_ms, high_ms, synapses_per_s, stored_each, gb_per_s, device_gb_per_s, share,
         baseline_ms, ratio;
@@ -238,10 +241,10 @@ static figures_t figures(const bench_t *b) {
     double share[ROUNDS], ratio[ROUNDS], unused[2];
     for (int r = 0; r < ROUNDS; r++) {
         share[r] = (double)b->moved / (1e-3 * b->step_ms[r]) / b->bytes_per_s[r];
-        ratio[r] = b->baseline_ms[r] / b->step_ms[r];
+        ratio[r] = b->trials * b->baseline_ms[r] / b->step_ms[r];
     }
     f.step_ms = median(b->step_ms, &f.low_ms, &f.high_ms);
-    f.synapses_per_s = (double)b->synapses / (1e-3 * f.step_ms);
+    f.synapses_per_s = (double)b->synapses * b->trials / (1e-3 * f.step_ms);
     f.stored_each = b->synapses ? (double)b->stored / (double)b->synapses : 0.0;
     f.gb_per_s = 1e-6 * (double)b->moved / f.step_ms;
     f.device_gb_per_s = 1e-9 * median(b->bytes_per_s, &unused[0], &unused[1]);
@@ -262,6 +265,8 @@ static void print(const bench_t *b) {
            b->backend, b->device, b->build_s, (unsigned long long)b->synapses, f.step_ms, f.low_ms,
            f.high_ms, ROUNDS, f.synapses_per_s, f.stored_each, 1e-6 * (double)b->moved, f.gb_per_s,
            100.0 * f.share, f.device_gb_per_s, b->yardsticks->bandwidth_name);
+    if (b->trials > 1)
+        printf("  trials          %u, %.4g ms a step of each\n", b->trials, f.step_ms / b->trials);
     if (b->has_baseline)
         printf("  baseline        %s: %.4g ms, ratio %.2f\n", b->yardsticks->name, f.baseline_ms,
                f.ratio);
@@ -274,10 +279,11 @@ static json_t *bench_json(const bench_t *b) {
     json_t *baseline = b->has_baseline ? json_pack("{s:s, s:f}", "name", b->yardsticks->name,
                                                    "step_ms", f.baseline_ms)
                                        : json_null();
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:o, s:o}",
-                     "backend", b->backend, "device", b->device, "step_ms", f.step_ms,
-                     "step_ms_low", f.low_ms, "step_ms_high", f.high_ms, "synapses",
-                     (json_int_t)b->synapses, "synapses_per_s", f.synapses_per_s,
+    return json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:o, "
+                     "s:o}",
+                     "backend", b->backend, "device", b->device, "trials", (int)b->trials,
+                     "step_ms", f.step_ms, "step_ms_low", f.low_ms, "step_ms_high", f.high_ms,
+                     "synapses", (json_int_t)b->synapses, "synapses_per_s", f.synapses_per_s,
                      "bytes_per_synapse", f.stored_each, "bytes_moved", (json_int_t)b->moved,
                      "gb_per_s", f.gb_per_s, "device_gb_per_s", f.device_gb_per_s,
                      "bandwidth_share", f.share, "build_s", b->build_s, "baseline", baseline,

@@ -23,6 +23,7 @@ typedef struct {
     double until_ms; /* --until; negative: not given */
     double at_ms;    /* --at; negative: not given */
     int threads, simd;
+    int trial;                /* --trial; negative: not given */
     int leading, vectors, by; /* --leading, 0: not given; --vectors; --by, leading_t */
     bool json, quiet, force, full, weights, exact, single;
     char *command_line;
@@ -57,7 +58,9 @@ status_t command_selftest(const options_t *options);
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
 /* STATUS_FAILED where the device has less memory free than the network needs. */
 status_t command_memory_check(const network_plan_t *plan, const backend_t *backend);
-/* Or the host less than a run needs beside it: frames, prediction, order parameters. */
+/* What a run needs, before it is built: STATUS_FAILED where the device or the disk has less free,
+ * or the host, with frames, prediction and order parameters. */
+status_t command_disk_check(const options_t *options, const config_t *config);
 status_t command_run_memory_check(const config_t *config, const network_plan_t *plan,
                                   const backend_t *backend);
 /* The output's name: -o, or for configs/wave.yaml wave<suffix>.h5, here. */

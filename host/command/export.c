@@ -41,6 +41,7 @@ status_t command_export(const options_t *options) {
     const backend_t *backend;
     TRY(backend_find(options->backend, &backend));
     TRY(command_network(options, &config, &plan));
+    plan.net.trials = 1; /* nothing is stepped */
     status_t status = write_network(options, &config, &plan, backend, sonata);
     network_plan_destroy(&plan);
     config_destroy(&config);

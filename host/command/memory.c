@@ -32,7 +32,7 @@ static size_t frames_observed(const config_t *config) {
 status_t memory_plan(const config_t *config, const network_plan_t *plan, const backend_t *backend,
                      memory_plan_t *m) {
     const population_t *p = &plan->net.population[0]; /* whose order parameters they are */
-    *m = (memory_plan_t){.program = resident()};
+    *m = (memory_plan_t){.trials = plan->net.trials, .program = resident()};
     TRY(backend->footprint(&plan->net, &m->network, &m->state));
     TRY(backend->memory_free(&m->device_free));
     TRY(backend_cpu.memory_free(&m->free));
@@ -48,20 +48,24 @@ status_t memory_plan(const config_t *config, const network_plan_t *plan, const b
 }
 
 status_t memory_plan_check(const memory_plan_t *m, const backend_t *backend) {
+    char trials[64] = "";
+    if (m->trials > 1)
+        snprintf(trials, sizeof trials, "fewer simulation.trials (%u now), ", m->trials);
     if (m->device > m->device_free)
         FAIL(STATUS_FAILED,
-             "the network needs %.4g GB on the %s backend, %.4g GB are free; take smaller lattices "
-             "or ranges, network.weight_bits=8, or a larger machine",
-             (double)m->device * 1e-9, backend->name, (double)m->device_free * 1e-9);
-    if (m->process - m->program > m->free)
-        FAIL(STATUS_FAILED,
-             "the run needs %.4g GB of the host's memory beside the program's, of which the "
-             "network %.4g, frames on their way to the file %.4g, order parameters %.4g, the "
-             "prediction, before them, %.4g; %.4g GB are free; take smaller lattices or ranges, "
-             "network.weight_bits=8, or a larger machine",
-             (double)(m->process - m->program) * 1e-9, m->on_host ? (double)m->device * 1e-9 : 0.0,
-             (double)m->frames * 1e-9, (double)m->order * 1e-9, (double)m->prediction * 1e-9,
-             (double)m->free * 1e-9);
+             "the network needs %.4g GB on the %s backend, %.4g GB are free; take %ssmaller "
+             "lattices or ranges, network.weight_bits=8, or a larger machine",
+             (double)m->device * 1e-9, backend->name, (double)m->device_free * 1e-9, trials);
+    if (m->process > m->program + m->free)
+        FAIL(
+            STATUS_FAILED,
+            "the run needs %.4g GB of the host's memory beside the program's: the network %.4g, "
+            "frames and checkpoints on their way to the file %.4g, order parameters %.4g (before "
+            "all these the prediction, %.4g); %.4g GB are free; take %ssmaller lattices or ranges, "
+            "network.weight_bits=8, fewer frames (output.every), or a larger machine",
+            (double)(m->process - m->program) * 1e-9, m->on_host ? (double)m->device * 1e-9 : 0.0,
+            (double)m->frames * 1e-9, (double)m->order * 1e-9, (double)m->prediction * 1e-9,
+            (double)m->free * 1e-9, trials);
     return STATUS_OK;
 }
 
@@ -73,7 +77,7 @@ status_t command_run_memory_check(const config_t *config, const network_plan_t *
 }
 
 status_t command_memory_check(const network_plan_t *plan, const backend_t *backend) {
-    memory_plan_t m = {0};
+    memory_plan_t m = {.trials = plan->net.trials};
     TRY(backend->footprint(&plan->net, &m.network, &m.state));
     TRY(backend->memory_free(&m.device_free));
     m.device = m.network + m.state;

@@ -5,6 +5,7 @@
 #include "host/command/command.h"
 
 typedef struct {
+    uint32_t trials;
     uint64_t program;        /* code, libraries, stacks, probability tables */
     uint64_t prediction;     /* most that the theory holds, before the build; then it is free */
     uint64_t network, state; /* on the device; the build's own room is a few MB */

@@ -18,10 +18,10 @@ static const command_t commands[] = {
     {"resume", "FILE.h5", "go on from a run's last checkpoint, to the same bits", "ui",
      command_resume},
     {"spectrum", "CONFIG|FILE [-o FILE.h5]",
-     "measured eigenvalues, outliers matched to predicted modes, the bulk", "ofiFLBVwaeS",
+     "measured eigenvalues, outliers matched to predicted modes, the bulk", "ofiFLBVwaTeS",
      command_spectrum},
     {"analyze", "FILE.h5", "order parameters and regime of stored or measured (time, y, x) data",
-     "vn", command_analyze},
+     "vnT", command_analyze},
     {"export", "CONFIG -o FILE", "the network as CSR in HDF5, or as SONATA edges", "ofmi",
      command_export},
     {"describe", "", "every config key with type, unit, default, range and meaning", "m",
@@ -63,6 +63,7 @@ static const struct {
      "of J itself, not of J phi' at the fixed point",
      false},
     {{"at", required_argument, NULL, 'a'}, "MS", "of J phi' at a run's stored state", false},
+    {{"trial", required_argument, NULL, 'T'}, "N", "of which trial, from 0 (default 0)", false},
     {{"exact", no_argument, NULL, 'e'}, NULL, "compare the symbol with its aliased block", false},
     {{"single", no_argument, NULL, 'S'}, NULL, "float32, where the solver has it (GPU)", false},
     {{"simd", required_argument, NULL, 'i'},
@@ -114,6 +115,7 @@ static const char *help_of(const command_t *command, size_t row) {
         {"spectrum", "the result (default: into FILE.h5; of a config: its name with _spectrum.h5)",
          'o'},
         {"export", "csr (default) or sonata", 'm'},
+        {"analyze", "only this one, from 0 (default all)", 'T'},
     };
     for (size_t k = 0; k < sizeof own / sizeof own[0]; k++)
         if (own[k].letter == rows[row].option.val && strcmp(own[k].command, command->name) == 0)
@@ -202,6 +204,8 @@ static status_t parse_one(int letter, const char *value, options_t *options, boo
         return parse_ms("until", value, &options->until_ms);
     case 'a':
         return parse_ms("at", value, &options->at_ms);
+    case 'T':
+        return parse_int("trial", value, 0, TRIALS_MAX - 1, &options->trial);
     case 'F':
         options->full = true;
         return STATUS_OK;
@@ -262,6 +266,7 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
     options->backend = "auto";
     options->onset_ms = options->at_ms = options->until_ms = -1.0;
     options->vectors = 6;
+    options->trial = -1;
     options->set = calloc((size_t)argc, sizeof *options->set);
     options->command_line = join(argc, argv);
     if (!options->set || !options->command_line)
@@ -299,6 +304,9 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         FAIL(STATUS_USAGE, "--full and --leading exclude each other");
     if (options->weights && options->at_ms >= 0.0)
         FAIL(STATUS_USAGE, "--weights is of J itself, --at of J phi' at a state: give one of them");
+    if (options->trial >= 0 && options->at_ms < 0.0 && strchr(command->options, 'a'))
+        FAIL(STATUS_USAGE, "--trial %d: chooses among the stored states; say which with --at MS",
+             options->trial);
     if (options->n_set > 0 && !strstr(command->arguments, "CONFIG") &&
         !strchr(command->options, 'u'))
         FAIL(STATUS_USAGE, "--set: `brisc %s` reads no config", command->name);

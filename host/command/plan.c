@@ -8,7 +8,7 @@
 #include "host/progress.h"
 #include "host/simulate.h"
 
-enum { SAMPLE_SYNAPSES = 10000000, SAMPLE_STEPS = 20 };
+enum { SAMPLE_SYNAPSES = 10000000, SAMPLE_STEPS = 20, SAMPLE_TRIALS = 16 };
 
 /* The fewest unit cells along an axis that hold every window whole. */
 static uint32_t cells_of_windows(const network_plan_t *plan, int axis, uint32_t cells) {
@@ -78,8 +78,8 @@ static status_t sample_create(const config_t *config, const network_plan_t *plan
                : sample_smaller(config, plan, false, sample);
 }
 
-/* Seconds to build and of a step, by doing both with the sample and scaling by the pairs drawn and
- * the synapses summed. */
+/* Seconds to build and of a step, by doing both with the sample and scaling by the pairs drawn, the
+ * synapses summed, and the trials. */
 static status_t time_needed(const options_t *options, const config_t *config,
                             const network_plan_t *plan, const backend_t *backend, double *build_s,
                             double *step_s) {
@@ -92,6 +92,8 @@ static status_t time_needed(const options_t *options, const config_t *config,
     backend_state_t *state;
     connectivity_t built;
     uint64_t synapses = 1;
+    sample.net.trials = plan->net.trials < SAMPLE_TRIALS ? plan->net.trials : SAMPLE_TRIALS;
+    double trials = (double)plan->net.trials / sample.net.trials;
     double start = clock_s();
     status = backend->create(&sample.net, &choice, &state, &built);
     *build_s = (clock_s() - start) * plan->candidates / sample.candidates;
@@ -102,7 +104,8 @@ static status_t time_needed(const options_t *options, const config_t *config,
         start = clock_s();
         if (status == STATUS_OK)
             status = backend->step(state, 2, SAMPLE_STEPS);
-        *step_s = (clock_s() - start) / SAMPLE_STEPS * plan->synapses_expected / (double)synapses;
+        *step_s = (clock_s() - start) / SAMPLE_STEPS * trials * plan->synapses_expected /
+                  (double)synapses;
         backend->destroy(state);
     }
     network_plan_destroy(&sample);
@@ -111,14 +114,19 @@ static status_t time_needed(const options_t *options, const config_t *config,
 
 /* Frames, the XDMF file that lists them, two checkpoints. */
 static uint64_t disk_needed(const config_t *config) {
-    enum { XDMF_BYTES = 800, CHECKPOINT_BYTES = 65536 };
+    enum { XDMF_BYTES = 800, XDMF_TRIALS = 16, CHECKPOINT_BYTES = 65536, ORDER_BYTES = 256 };
     uint64_t neurons = 0, fields = 0;
     for (uint32_t a = 0; a < config->populations; a++)
         neurons += (uint64_t)config->population[a].lattice[0] * config->population[a].lattice[1];
     for (unsigned bits = config->output.fields; bits; bits >>= 1)
         fields += bits & 1u;
-    uint64_t frame = fields * (neurons * sizeof(float) + config->populations * XDMF_BYTES);
-    return config_frames(config) * frame + 2 * (neurons * sizeof(float) + CHECKPOINT_BYTES);
+    uint64_t trials = config->simulation.trials, kept = config_checkpoints(config) ? 2 : 0;
+    uint64_t described = trials < XDMF_TRIALS ? trials : XDMF_TRIALS;
+    uint64_t frame =
+        fields * (trials * neurons * sizeof(float) + described * config->populations * XDMF_BYTES);
+    return config_frames(config) * frame +
+           kept * (trials * neurons * sizeof(float) + CHECKPOINT_BYTES) + trials * ORDER_BYTES +
+           CHECKPOINT_BYTES;
 }
 
 static status_t disk_free(const char *output, uint64_t *bytes) {
@@ -131,6 +139,19 @@ static status_t disk_free(const char *output, uint64_t *bytes) {
         FAIL(STATUS_USAGE, "%s cannot be written: %s: %s; give another place with -o",
              output ? output : folder, folder, strerror(errno));
     *bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return STATUS_OK;
+}
+
+status_t command_disk_check(const options_t *options, const config_t *config) {
+    uint64_t disk = disk_needed(config), room = 0;
+    TRY(disk_free(options->output, &room));
+    if (disk > room)
+        FAIL(STATUS_FAILED,
+             "%s%sthe output needs %.4g GB of disk, %.4g GB are free there; raise output.every, "
+             "%sor write elsewhere with -o",
+             options->output ? options->output : "", options->output ? ": " : "",
+             (double)disk * 1e-9, (double)room * 1e-9,
+             config->simulation.trials > 1 ? "take fewer simulation.trials, " : "");
     return STATUS_OK;
 }
 
@@ -177,16 +198,17 @@ static status_t report(const options_t *options, const config_t *config, const n
     double steps = (double)config_steps(config), run_s = steps * step_s;
     if (options->json)
         TRY(command_print_json(json_pack(
-            "{s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:f, s:f, s:s, s:s}", "neurons",
-            (json_int_t)neurons, "synapses", plan->synapses_expected, "memory_bytes",
-            (json_int_t)memory.process, "memory_free_bytes", (json_int_t)memory.free,
-            "device_bytes", (json_int_t)memory.device, "device_free_bytes",
-            (json_int_t)memory.device_free, "memory", memory_json(&memory), "disk_bytes",
-            (json_int_t)disk, "disk_free_bytes", (json_int_t)room, "build_s", build_s, "simulate_s",
-            run_s, "backend", backend->name, "device", device)));
+            "{s:I, s:I, s:f, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:f, s:f, s:s, s:s}", "neurons",
+            (json_int_t)neurons, "trials", (json_int_t)plan->net.trials, "synapses",
+            plan->synapses_expected, "memory_bytes", (json_int_t)memory.process,
+            "memory_free_bytes", (json_int_t)memory.free, "device_bytes", (json_int_t)memory.device,
+            "device_free_bytes", (json_int_t)memory.device_free, "memory", memory_json(&memory),
+            "disk_bytes", (json_int_t)disk, "disk_free_bytes", (json_int_t)room, "build_s", build_s,
+            "simulate_s", run_s, "backend", backend->name, "device", device)));
     else {
-        printf("network   %llu neurons, %.4g synapses expected\n", (unsigned long long)neurons,
-               plan->synapses_expected);
+        printf("network   %llu neurons, %.4g synapses expected, %u trial%s\n",
+               (unsigned long long)neurons, plan->synapses_expected, plan->net.trials,
+               plan->net.trials == 1 ? "" : "s");
         memory_print(&memory, plan->synapses_expected);
         printf("disk      %.1f MB (%llu frames), %.1f MB free\n"
                "time      about %.1f s to build, %.0f s to simulate %.0f steps (%.2f ms each)\n"
@@ -194,14 +216,9 @@ static status_t report(const options_t *options, const config_t *config, const n
                (double)disk * 1e-6, (unsigned long long)config_frames(config), (double)room * 1e-6,
                build_s, run_s, steps, 1e3 * step_s, backend->name, device);
     }
-    TRY(memory_plan_check(&memory, backend));
-    if (disk > room)
-        FAIL(
-            STATUS_FAILED,
-            "the output needs %.4g GB, %.4g GB are free on that disk; raise output.every, or write "
-            "elsewhere with -o",
-            (double)disk * 1e-9, (double)room * 1e-9);
-    return STATUS_OK;
+    if (memory.device <= memory.device_free)
+        TRY(command_disk_check(options, config));
+    return memory_plan_check(&memory, backend);
 }
 
 status_t command_plan(const options_t *options) {

@@ -100,10 +100,35 @@ void report_prediction(const config_t *config, const theory_t *theory, size_t mo
     printf("\npredicted     %s\n", regime_name((regime_t)theory->regime));
 }
 
-json_t *report_order_json(const order_t *order) {
+static json_t *order_json(const order_t *order) {
     json_t *object = json_object();
     for (size_t k = 0; order_each(k); k++)
         json_object_set_new(object, order_each(k)->name,
                             report_number(order_value(order, order_each(k))));
     return object;
+}
+
+static json_t *seen_json(const seen_t *seen) {
+    return json_pack("{s:o, s:s, s:s}", "order", order_json(&seen->order), "regime",
+                     regime_name(seen->regime), "reason", seen->reason);
+}
+
+json_t *report_observed_json(const observed_t *observed) {
+    json_t *object = seen_json(&observed->all), *trials = json_array();
+    for (size_t i = 0; observed->trials > 1 && i < observed->trials; i++)
+        json_array_append_new(trials, seen_json(&observed->trial[i]));
+    if (observed->trials > 1) {
+        json_object_set_new(object, "order_std", order_json(&observed->std));
+        json_object_set(object, "trials", trials);
+    }
+    json_decref(trials);
+    return object;
+}
+
+void report_value(const observed_t *observed, const order_parameter_t *parameter, char text[64]) {
+    double value = order_value(&observed->all.order, parameter);
+    if (observed->trials > 1)
+        snprintf(text, 64, "%.4g +- %.2g", value, order_value(&observed->std, parameter));
+    else
+        snprintf(text, 64, "%.4g", value);
 }

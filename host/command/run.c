@@ -39,7 +39,7 @@ static status_t create_file(const options_t *options, bool force, const kept_fra
     free(yaml);
     TRY(status);
     TRY(write_prediction(snapshot_file(run->writer), &run->theory));
-    TRY(write_order(snapshot_file(run->writer), NULL, REGIME_UNDECIDED, "not measured yet", false));
+    TRY(write_order(snapshot_file(run->writer), &run->observed, false));
     if (kept->frames)
         TRY(snapshot_copy_frames(run->writer, options->output, &run->checkpoint));
     TRY(simulate_position(&run->plan.net, run->backend, run->state, &run->simulation, &position));
@@ -48,23 +48,22 @@ static status_t create_file(const options_t *options, bool force, const kept_fra
 
 static status_t observe(run_t *run) {
     field_t field;
+    verdict_context_t context = verdict_context(&run->config, 0);
     TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, &field));
-    status_t status = order_compute(&field, &run->order);
+    status_t status = observed_measure(&field, 0, &context, &run->observed);
     snapshot_field_destroy(&field);
     TRY(status);
-    verdict_context_t context = verdict_context(&run->config, 0);
-    verdict(&run->order, &context, &run->regime, run->reason);
     TRY(h5_attribute_short_text(snapshot_file(run->writer), "/", "state_hash",
                                 hash_text(run->state_hash).text));
-    return write_order(snapshot_file(run->writer), &run->order, run->regime, run->reason,
-                       run_agrees(run));
+    return write_order(snapshot_file(run->writer), &run->observed, run_agrees(run));
 }
 
 static status_t expectation(const run_t *run) {
     regime_t expected = (regime_t)run->config.expect.regime;
-    if (expected != REGIME_UNDECIDED && expected != run->regime)
+    const seen_t *all = &run->observed.all;
+    if (expected != REGIME_UNDECIDED && !observed_shows(&run->observed, expected))
         FAIL(STATUS_FAILED, "expect.regime is %s, but what was seen is %s: %s",
-             regime_name(expected), regime_name(run->regime), run->reason);
+             regime_name(expected), regime_name(all->regime), all->reason);
     return STATUS_OK;
 }
 
@@ -102,10 +101,15 @@ static status_t go(const options_t *options, run_t *run) {
     return expectation(run);
 }
 
-static status_t prepare(const options_t *options, run_t *run) {
+/* `anew`: the output is yet to be written. */
+static status_t prepare(const options_t *options, bool anew, run_t *run) {
     TRY(backend_find(options->backend, &run->backend));
     TRY(run->backend->available(run->device, sizeof run->device));
+    TRY(command_memory_check(&run->plan, run->backend));
+    if (anew)
+        TRY(command_disk_check(options, &run->config));
     TRY(command_run_memory_check(&run->config, &run->plan, run->backend));
+    TRY(observed_create(run->plan.net.trials, &run->observed));
     return theory_predict(&run->config, &run->plan, &run->theory);
 }
 
@@ -114,6 +118,7 @@ static status_t end(run_t *run, status_t status) {
     if (run->state)
         run->backend->destroy(run->state);
     theory_destroy(&run->theory);
+    observed_destroy(&run->observed);
     network_plan_destroy(&run->plan);
     config_destroy(&run->config);
     checkpoint_destroy(&run->checkpoint);
@@ -132,7 +137,7 @@ static status_t run_new(const options_t *options, run_t *run) {
         if (run->config.population[a].initial.kind == INITIAL_FILE)
             TRY(command_not_input(options->output, run->config.population[a].initial.file));
     TRY(initial_check(&run->config, &run->plan.net));
-    TRY(prepare(options, run));
+    TRY(prepare(options, true, run));
     TRY(build(options, run));
     TRY(initial_state(&run->config, &run->plan.net, run->backend, run->state));
     TRY(create_file(options, options->force, &none, run));
@@ -221,7 +226,7 @@ static bool opens(const char *path) {
     char **variables = NULL;
     if (h5_open(path, 0, &file) != STATUS_OK)
         return false;
-    bool whole = h5_variables(file, 3, &variables) == STATUS_OK;
+    bool whole = h5_frame_variables(file, &variables) == STATUS_OK;
     free(variables);
     return h5_close(file) == STATUS_OK && whole;
 }
@@ -243,7 +248,7 @@ static status_t resume(const options_t *options, run_t *run) {
     }
     TRY(checkpoint_mend(options->output, &run->checkpoint));
     TRY(network_plan_create(&run->config, &run->plan));
-    TRY(prepare(options, run));
+    TRY(prepare(options, false, run));
     TRY(build(options, run));
     TRY(same_network(options, run));
     TRY(simulate_go_to(&run->plan.net, run->backend, run->state, &run->checkpoint.position,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 bool run_agrees(const run_t *run) {
-    return run->regime == run->theory.regime;
+    return observed_shows(&run->observed, (regime_t)run->theory.regime);
 }
 
 hash_text_t hash_text(uint64_t hash) {
@@ -34,6 +34,8 @@ void run_print_start(const options_t *options, const run_t *run) {
     if (d->im != 0.0)
         printf(" +- %.4fi", d->im);
     printf(" at n = (%d,%d), growth %.5f\n", d->nx, d->ny, d->growth);
+    if (run->plan.net.trials > 1)
+        printf("trials        %u side by side\n", run->plan.net.trials);
     printf("network       %llu neurons, %llu synapses, hash %016llx\n"
            "              built in %.2f s: %.2f bytes a synapse, %.1f MB in all, state %.1f MB\n"
            "device        %s: %s\n",
@@ -48,14 +50,15 @@ void run_print_start(const options_t *options, const run_t *run) {
     fflush(stdout);
 }
 
-/* One line of the table; NAN leaves a column empty. */
-static void row(const char *name, const char *unit, double predicted, double observed) {
-    char column[2][32] = {"", ""};
-    double value[2] = {predicted, observed};
-    for (int k = 0; k < 2; k++)
-        if (isfinite(value[k]))
-            snprintf(column[k], sizeof column[k], "%.4g %s", value[k], unit);
-    printf("  %-20s %-16s %s\n", name, column[0], column[1]);
+/* One line of the table; what is not finite leaves a column empty. */
+static void row(const run_t *run, const order_parameter_t *p, double predicted) {
+    const char *unit = strcmp(p->unit, "1") == 0 ? "" : p->unit;
+    char column[32] = "", observed[64] = "";
+    if (isfinite(predicted))
+        snprintf(column, sizeof column, "%.4g %s", predicted, unit);
+    if (isfinite(order_value(&run->observed.all.order, p)))
+        report_value(&run->observed, p, observed);
+    printf("  %-20s %-16s %s %s\n", p->name, column, observed, observed[0] ? unit : "");
 }
 
 void run_print_verdict(const options_t *options, const run_t *run) {
@@ -70,8 +73,11 @@ void run_print_verdict(const options_t *options, const run_t *run) {
         printf("checkpoints   %llu of %.2f MB, at most %.0f ms each (%s.checkpoint)\n",
                (unsigned long long)kept.stored, (double)kept.bytes * 1e-6, 1e3 * kept.longest_s,
                options->output);
-    printf("file          %s, frames hash %016llx\n\n  %-20s %-16s %s\n", options->output,
+    printf("file          %s, frames hash %016llx\n\n  %-20s %-16s %s", options->output,
            (unsigned long long)snapshot_frames_hash(run->writer), "", "predicted", "observed");
+    if (run->observed.trials > 1)
+        printf(" (mean +- std of %zu trials)", run->observed.trials);
+    printf("\n");
     for (size_t k = 0; order_each(k); k++) {
         const order_parameter_t *p = order_each(k);
         double predicted = NAN;
@@ -79,11 +85,11 @@ void run_print_verdict(const options_t *options, const run_t *run) {
             predicted = grows ? d->frequency_hz : 0.0;
         if (p->offset == offsetof(order_t, wavenumber))
             predicted = grows ? d->wavenumber : NAN;
-        row(p->name, strcmp(p->unit, "1") == 0 ? "" : p->unit, predicted,
-            order_value(&run->order, p));
+        row(run, p, predicted);
     }
     printf("  %-20s %-16s %s\n\n  %s: %s\n", "regime", regime_name(run->theory.regime),
-           regime_name(run->regime), run_agrees(run) ? "agree" : "disagree", run->reason);
+           regime_name(run->observed.all.regime), run_agrees(run) ? "agree" : "disagree",
+           run->observed.all.reason);
 }
 
 json_t *run_json(const run_t *run) {
@@ -101,12 +107,15 @@ json_t *run_json(const run_t *run) {
         json_pack("{s:I, s:I, s:f, s:f, s:f}", "stored", (json_int_t)kept.stored, "bytes",
                   (json_int_t)kept.bytes, "longest_ms", 1e3 * kept.longest_s, "seconds",
                   kept.seconds, "sync_s", kept.sync_s);
-    return json_pack("{s:o, s:o, s:s, s:s, s:b, s:o, s:o, s:{s:s, s:s, s:s}, s:f, s:s, s:s, s:f}",
-                     "prediction", report_prediction_json(&run->config, &run->theory), "order",
-                     report_order_json(&run->order), "regime", regime_name(run->regime), "reason",
-                     run->reason, "agrees", run_agrees(run), "timing", timing, "checkpoints",
-                     checkpoints, "hash", "connectivity", connectivity.text, "state", state.text,
-                     "frames", frames.text, "resumed_from_ms",
-                     (double)done->first_step * run->config.simulation.dt_ms, "backend",
-                     run->backend->name, "device", run->device, "saturated", done->saturated);
+    json_t *object =
+        json_pack("{s:o}", "prediction", report_prediction_json(&run->config, &run->theory));
+    json_object_update_new(object, report_observed_json(&run->observed));
+    json_object_update_new(
+        object, json_pack("{s:b, s:o, s:o, s:{s:s, s:s, s:s}, s:f, s:s, s:s, s:f}", "agrees",
+                          run_agrees(run), "timing", timing, "checkpoints", checkpoints, "hash",
+                          "connectivity", connectivity.text, "state", state.text, "frames",
+                          frames.text, "resumed_from_ms",
+                          (double)done->first_step * run->config.simulation.dt_ms, "backend",
+                          run->backend->name, "device", run->device, "saturated", done->saturated));
+    return object;
 }

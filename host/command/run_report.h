@@ -3,7 +3,7 @@
 #define BRISC_RUN_REPORT_H
 
 #include "host/command/report.h"
-#include "host/detect/verdict.h"
+#include "host/detect/trials.h"
 #include "host/simulate.h"
 
 /* Everything that a run holds, so that one place frees it. */
@@ -17,14 +17,13 @@ typedef struct {
     checkpoint_t checkpoint; /* that it goes on from; empty for a new run */
     snapshot_writer_t *writer;
     simulation_t simulation;
-    order_t order;
-    regime_t regime;
-    char reason[200], device[256];
+    observed_t observed;
+    char device[256];
     uint64_t synapses, state_hash;
     double build_s;
 } run_t;
 
-bool run_agrees(const run_t *run);
+bool run_agrees(const run_t *run); /* every trial with the prediction */
 typedef struct {
     char text[20];
 } hash_text_t;

@@ -67,9 +67,13 @@ static status_t find_gains(const options_t *options, measured_t *m) {
     for (uint32_t a = 0; a < net->populations; a++)
         fixed[a] = 1.0;
     if (options->at_ms >= 0.0) {
-        TRY(state_file_gains(m->file, &m->config, net, options->at_ms, &m->at_ms, m->gain));
+        size_t trial = options->trial > 0 ? (size_t)options->trial : 0;
+        TRY(state_file_gains(m->file, &m->config, net, trial, options->at_ms, &m->at_ms, m->gain));
         m->at_state = true;
         snprintf(m->matrix_name, sizeof m->matrix_name, "J diag(phi'(h)) at %g ms", m->at_ms);
+        if (m->config.simulation.trials > 1)
+            snprintf(m->matrix_name + strlen(m->matrix_name),
+                     sizeof m->matrix_name - strlen(m->matrix_name), " of trial %zu", trial);
         return STATUS_OK;
     }
     snprintf(m->matrix_name, sizeof m->matrix_name, options->weights ? "J" : "J diag(phi'(h*))");
@@ -167,6 +171,7 @@ static status_t store(const options_t *options, measured_t *m) {
 
 static status_t perform(const options_t *options, measured_t *m) {
     backend_options_t choice = command_backend_options(options);
+    m->plan.net.trials = 1; /* nothing is stepped */
     TRY(backend_find(options->backend, &m->backend));
     TRY(m->backend->available(m->device, sizeof m->device));
     TRY(prepare(options, m));

@@ -13,7 +13,7 @@
 #include <zlib.h>
 
 static const char magic[8] = {'b', 'r', 'i', 's', 'c', 'C', 'K', 'P'};
-enum { VERSION = 1, CRC_FROM = 16, HEADER_BYTES = 24, CRC_AT_ONCE = 1 << 30 };
+enum { VERSION = 2, CRC_FROM = 16, HEADER_BYTES = 24, CRC_AT_ONCE = 1 << 30 };
 
 /* The uint64_t members, in the file's order; config_bytes stands for the text. */
 static const size_t words[] = {
@@ -23,9 +23,9 @@ static const size_t words[] = {
     offsetof(checkpoint_t, position.step),        offsetof(checkpoint_t, position.frames),
     offsetof(checkpoint_t, position.frames_hash), offsetof(checkpoint_t, position.saturated),
     offsetof(checkpoint_t, position.state_hash),  offsetof(checkpoint_t, position.finished),
-    offsetof(checkpoint_t, position.neurons),
+    offsetof(checkpoint_t, position.neurons),     offsetof(checkpoint_t, layout.trials),
 };
-enum { WORDS = sizeof words / sizeof words[0] };
+enum { WORDS = sizeof words / sizeof words[0], WORDS_1 = WORDS - 1 /* of version 1 */ };
 
 static const char *const suffixes[CHECKPOINTS] = {".checkpoint", ".checkpoint.previous"};
 
@@ -86,18 +86,20 @@ static unsigned char *to_bytes(const checkpoint_t *c, size_t *size) {
 }
 
 /* The checksum has been found right; sizes are checked all the same. */
-static status_t from_bytes(const char *name, const unsigned char *bytes, size_t size,
-                           checkpoint_t *c) {
+static status_t from_bytes(const char *name, uint32_t version, const unsigned char *bytes,
+                           size_t size, checkpoint_t *c) {
+    const size_t n_words = version == 1 ? WORDS_1 : WORDS;
     const unsigned char *from = bytes + HEADER_BYTES;
     uint64_t config_bytes = 0, left = size - HEADER_BYTES;
     part_t part[PARTS];
-    bool fits = left >= 8 * (WORDS + 1);
-    for (size_t k = 0; fits && k < WORDS; k++, from += 8)
+    bool fits = left >= 8 * (n_words + 1);
+    c->layout.trials = 1;
+    for (size_t k = 0; fits && k < n_words; k++, from += 8)
         memcpy((char *)c + words[k], from, 8);
     if (fits)
         memcpy(&config_bytes, from, 8);
     from += 8;
-    left -= fits ? 8 * (WORDS + 1) : 0;
+    left -= fits ? 8 * (n_words + 1) : 0;
     fits = fits && c->layout.extents <= EXTENTS_MAX && config_bytes <= left &&
            c->layout.skeleton_bytes <= left && c->position.neurons <= left / sizeof(float);
     uint64_t needed = c->layout.extents * sizeof(extent_t) + config_bytes +
@@ -251,16 +253,16 @@ static status_t load(const char *name, checkpoint_t *checkpoint) {
     status_t status = STATUS_OK;
     if (memcmp(bytes, magic, sizeof magic) != 0)
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: is not a checkpoint", name);
-    else if (version != VERSION)
+    else if (version < 1 || version > VERSION)
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
-                             "%s: has format version %u, this brisc reads version %d; resume with "
-                             "the brisc that wrote it (attribute git_commit of the output)",
+                             "%s: has format version %u, this brisc reads versions 1 to %d; resume "
+                             "with the brisc that wrote it (attribute git_commit of the output)",
                              name, version, VERSION);
     else if (size != (uint64_t)file.st_size || crc != crc_of(bytes, (size_t)file.st_size))
         status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
                              "%s: is damaged: its checksum does not fit", name);
     else
-        status = from_bytes(name, bytes, (size_t)file.st_size, checkpoint);
+        status = from_bytes(name, version, bytes, (size_t)file.st_size, checkpoint);
     free(bytes);
     return status;
 }

@@ -5,7 +5,7 @@
  * its bytes: one that is there is whole, or is known not to be. Format (native little-endian): 8
  * bytes "briscCKP", uint32 version, uint32 CRC-32 of what follows, uint64 size of the file; the
  * words of `words` in checkpoint.c; the extents; the config's text; the skeleton; the potentials.
- */
+ * Version 1 knew no trials: it lacks the word of layout.trials, which is 1 then. */
 #ifndef BRISC_CHECKPOINT_H
 #define BRISC_CHECKPOINT_H
 
@@ -19,8 +19,8 @@ typedef struct {
     uint64_t saturated;   /* neuron-steps whose rate saturated */
     uint64_t state_hash;
     uint64_t finished; /* 1: the results after the last frame are written too */
-    uint64_t neurons;
-    float *h; /* [neurons] potentials, populations in order */
+    uint64_t neurons;  /* of all trials */
+    float *h;          /* [trials][neurons of one] potentials, populations in order */
 } position_t;
 
 typedef enum { CHECKPOINT_LAST, CHECKPOINT_PREVIOUS, CHECKPOINTS } checkpoint_age_t;

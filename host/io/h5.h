@@ -74,11 +74,6 @@ status_t h5_variable(h5_file_t *file, const char *path, hid_t type, int rank,
 /* All values of an existing variable, as `type`. */
 status_t h5_write(h5_file_t *file, const char *path, hid_t type, const void *values);
 status_t h5_read(h5_file_t *file, const char *path, hid_t type, void *values);
-/* Frame `index` along the first dimension of a rank-3 float variable: [ny][nx]. */
-status_t h5_write_frame(h5_file_t *file, const char *path, size_t index, const float *frame);
-/* Block of a rank-3 variable of any number type: out[n_frames][n_rows][nx]. */
-status_t h5_read_block(h5_file_t *file, const char *path, size_t first_frame, size_t n_frames,
-                       size_t first_row, size_t n_rows, float *out);
 
 /* Fails where `path` is not a variable of numbers with at most 4 dimensions. */
 status_t h5_dimensions(h5_file_t *file, const char *path, int *rank, size_t dimensions[4]);
@@ -86,8 +81,22 @@ status_t h5_dimensions(h5_file_t *file, const char *path, int *rank, size_t dime
  * characters; "" where there is none. */
 status_t h5_dimension_coordinate(h5_file_t *file, const char *path, int dimension, char *coordinate,
                                  size_t size);
-/* Paths of all variables of numbers with `rank` dimensions, in the order of their creation where
- * the file keeps it, else by name; in one block, ended by NULL, the caller's to free. */
-status_t h5_variables(h5_file_t *file, int rank, char ***paths);
+/* A variable of frames: (time, y, x), or (trial, time, y, x) where the first coordinate is called
+ * `trial`. */
+typedef struct {
+    size_t trials, frames, ny, nx;
+    int by_trial; /* has the dimension; else trials is 1 */
+} h5_frames_t;
+status_t h5_frames(h5_file_t *file, const char *path, h5_frames_t *frames); /* fails for others */
+status_t h5_trials(h5_file_t *file, const char *path, size_t trials); /* coordinate 0, 1, ... */
+/* Frame `index` of one trial: [ny][nx]. */
+status_t h5_write_frame(h5_file_t *file, const char *path, size_t trial, size_t index,
+                        const float *frame);
+/* Block of one trial's frames, of any number type: out[n_frames][n_rows][nx]. */
+status_t h5_read_block(h5_file_t *file, const char *path, size_t trial, size_t first_frame,
+                       size_t n_frames, size_t first_row, size_t n_rows, float *out);
+/* Paths of all variables of frames, in the order of their creation where the file keeps it, else by
+ * name; in one block, ended by NULL, the caller's to free. */
+status_t h5_frame_variables(h5_file_t *file, char ***paths);
 
 #endif

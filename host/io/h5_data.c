@@ -275,66 +275,38 @@ status_t h5_offset(h5_file_t *file, const char *path, uint64_t *offset) {
 
 /* ---- values ---- */
 
-typedef enum { READ, WRITE } transfer_t;
-
-/* Between memory, as `type`, and the whole variable, or the block of `count` values at `start`
- * where `start` is not NULL (rank 3). */
-static status_t transfer(h5_file_t *file, const char *path, transfer_t way, hid_t type,
-                         const hsize_t *start, const hsize_t *count, void *values) {
+status_t h5_transfer(h5_file_t *file, const char *path, h5_transfer_t way, hid_t type, int rank,
+                     const hsize_t *start, const hsize_t *count, void *values) {
     h5_quiet(); /* this may be a thread of its own */
     hid_t dataset = H5Dopen2(h5_id(file), path, H5P_DEFAULT);
     if (dataset < 0)
-        H5_FAIL(file, way == READ ? "read" : "write", path);
+        H5_FAIL(file, way == H5_READ ? "read" : "write", path);
     hid_t stored = H5S_ALL, memory = H5S_ALL;
     herr_t done = 0;
     if (start != NULL) {
         stored = H5Dget_space(dataset);
-        memory = H5Screate_simple(3, count, NULL);
+        memory = H5Screate_simple(rank, count, NULL);
         done = H5Sselect_hyperslab(stored, H5S_SELECT_SET, start, NULL, count, NULL);
     }
     if (done >= 0)
-        done = way == READ ? H5Dread(dataset, type, memory, stored, H5P_DEFAULT, values)
-                           : H5Dwrite(dataset, type, memory, stored, H5P_DEFAULT, values);
+        done = way == H5_READ ? H5Dread(dataset, type, memory, stored, H5P_DEFAULT, values)
+                              : H5Dwrite(dataset, type, memory, stored, H5P_DEFAULT, values);
     if (start != NULL) {
         H5Sclose(stored);
         H5Sclose(memory);
     }
     H5Dclose(dataset);
     if (done < 0)
-        H5_FAIL(file, way == READ ? "read" : "write", path);
+        H5_FAIL(file, way == H5_READ ? "read" : "write", path);
     return STATUS_OK;
 }
 
 status_t h5_write(h5_file_t *file, const char *path, hid_t type, const void *values) {
-    return transfer(file, path, WRITE, type, NULL, NULL, (void *)values);
+    return h5_transfer(file, path, H5_WRITE, type, 0, NULL, NULL, (void *)values);
 }
 
 status_t h5_read(h5_file_t *file, const char *path, hid_t type, void *values) {
-    return transfer(file, path, READ, type, NULL, NULL, values);
-}
-
-static status_t rank3(h5_file_t *file, const char *path, size_t dimensions[4]) {
-    int rank = 0;
-    TRY(h5_dimensions(file, path, &rank, dimensions));
-    if (rank != 3)
-        FAIL(STATUS_FAILED, "%s: %s has %d dimensions, not (time, y, x)", h5_path(file), path,
-             rank);
-    return STATUS_OK;
-}
-
-status_t h5_write_frame(h5_file_t *file, const char *path, size_t index, const float *frame) {
-    size_t dimensions[4];
-    TRY(rank3(file, path, dimensions));
-    hsize_t start[3] = {index, 0, 0}, count[3] = {1, dimensions[1], dimensions[2]};
-    return transfer(file, path, WRITE, H5T_NATIVE_FLOAT, start, count, (void *)frame);
-}
-
-status_t h5_read_block(h5_file_t *file, const char *path, size_t first_frame, size_t n_frames,
-                       size_t first_row, size_t n_rows, float *out) {
-    size_t dimensions[4];
-    TRY(rank3(file, path, dimensions));
-    hsize_t start[3] = {first_frame, first_row, 0}, count[3] = {n_frames, n_rows, dimensions[2]};
-    return transfer(file, path, READ, H5T_NATIVE_FLOAT, start, count, out);
+    return h5_transfer(file, path, H5_READ, type, 0, NULL, NULL, values);
 }
 
 /* ---- what a file holds ---- */
@@ -388,61 +360,5 @@ status_t h5_dimension_coordinate(h5_file_t *file, const char *path, int dimensio
     if (H5DSget_num_scales(dataset, (unsigned)dimension) > 0)
         H5DSiterate_scales(dataset, (unsigned)dimension, NULL, take_name, &name);
     H5Dclose(dataset);
-    return STATUS_OK;
-}
-
-typedef struct {
-    int rank;
-    size_t n, characters; /* found; of all paths, ends included */
-    char **paths, *next;  /* NULL on the first visit, which only counts */
-} search_t;
-
-static herr_t take_variable(hid_t root, const char *path, const H5O_info_t *info, void *result) {
-    search_t *search = result;
-    size_t dimensions[4];
-    if (info->type != H5O_TYPE_DATASET)
-        return 0;
-    hid_t dataset = H5Dopen2(root, path, H5P_DEFAULT);
-    int rank = dataset < 0 ? -1 : number_rank(dataset, dimensions);
-    if (dataset >= 0)
-        H5Dclose(dataset);
-    if (rank != search->rank)
-        return 0;
-    if (search->paths != NULL) {
-        search->paths[search->n] = search->next;
-        search->next = stpcpy(search->next, path) + 1;
-    }
-    search->n++;
-    search->characters += strlen(path) + 1;
-    return 0;
-}
-
-static herr_t visit(h5_file_t *file, search_t *search) {
-    unsigned order = 0;
-    hid_t root = H5Gopen2(h5_id(file), "/", H5P_DEFAULT);
-    hid_t properties = H5Gget_create_plist(root); /* the file's own forgets when it is reopened */
-    H5Pget_link_creation_order(properties, &order);
-    H5Pclose(properties);
-    H5Gclose(root);
-    search->n = search->characters = 0;
-    return H5Ovisit2(h5_id(file), order != 0 ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME, H5_ITER_INC,
-                     take_variable, search, H5O_INFO_BASIC);
-}
-
-status_t h5_variables(h5_file_t *file, int rank, char ***paths) {
-    search_t search = {.rank = rank};
-    *paths = NULL;
-    if (visit(file, &search) < 0)
-        H5_FAIL(file, "list", "its variables");
-    *paths = calloc(1, (search.n + 1) * sizeof **paths + search.characters);
-    if (*paths == NULL)
-        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
-    search.paths = *paths;
-    search.next = (char *)(*paths + search.n + 1);
-    if (visit(file, &search) < 0) {
-        free(*paths);
-        *paths = NULL;
-        H5_FAIL(file, "list", "its variables");
-    }
     return STATUS_OK;
 }

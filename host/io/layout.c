@@ -34,7 +34,12 @@ bool write_at(int fd, uint64_t offset, const void *bytes, size_t size) {
 }
 
 static uint64_t extent_bytes(const layout_t *layout, uint64_t k) {
-    return layout->extent[k].frame_bytes * layout->frames;
+    return layout->extent[k].frame_bytes * layout->frames * layout->trials;
+}
+
+uint64_t layout_frame_at(const layout_t *layout, const extent_t *extent, uint64_t trial,
+                         uint64_t index) {
+    return extent->offset + (trial * layout->frames + index) * extent->frame_bytes;
 }
 
 /* The skeleton's piece before extent k (after the last, for k = extents). */
@@ -45,13 +50,14 @@ static uint64_t piece(const layout_t *layout, uint64_t k, uint64_t *from) {
 
 bool layout_is_sound(const layout_t *layout) {
     uint64_t end = 0, bytes = 0;
-    if (layout->extents > EXTENTS_MAX || layout->size > INT64_MAX)
+    if (layout->extents > EXTENTS_MAX || layout->size > INT64_MAX || layout->trials == 0 ||
+        layout->trials > TRIALS_MAX)
         return false;
     for (uint64_t k = 0; k < layout->extents; k++) {
         const extent_t *e = &layout->extent[k];
         if (e->offset < end || e->offset > layout->size || e->frame_bytes == 0 ||
             e->frame_bytes % sizeof(float) != 0 ||
-            layout->frames > (layout->size - e->offset) / e->frame_bytes)
+            layout->frames > (layout->size - e->offset) / e->frame_bytes / layout->trials)
             return false;
         bytes += e->offset - end;
         end = e->offset + extent_bytes(layout, k);
@@ -152,11 +158,12 @@ status_t layout_erase(int fd, const char *path, const layout_t *layout, uint64_t
     for (uint64_t i = 0; i < largest_frame(layout) / sizeof(float); i++)
         nothing[i] = NAN;
     bool done = true;
-    for (uint64_t k = 0; k < layout->extents; k++)
-        for (uint64_t i = first; done && i < last; i++) {
-            const extent_t *e = &layout->extent[k];
-            done = write_at(fd, e->offset + i * e->frame_bytes, nothing, e->frame_bytes);
-        }
+    for (uint64_t k = 0; k < layout->extents; k++) {
+        const extent_t *e = &layout->extent[k];
+        for (uint64_t trial = 0; trial < layout->trials; trial++)
+            for (uint64_t i = first; done && i < last; i++)
+                done = write_at(fd, layout_frame_at(layout, e, trial, i), nothing, e->frame_bytes);
+    }
     free(nothing);
     if (!done)
         FAIL(STATUS_FAILED, "%s: cannot be written: %s", path, strerror(errno));
@@ -170,14 +177,16 @@ static uint64_t mixed(uint64_t x) {
     return x ^ x >> 31;
 }
 
-uint64_t frame_hash(uint64_t variable, uint64_t index, const float *frame, size_t values) {
-    enum { AT_ONCE = 1 << 28 };
+uint64_t frame_hash(uint64_t variable, uint64_t trial, uint64_t index, const float *frame,
+                    size_t values) {
+    enum { AT_ONCE = 1 << 28, TRIAL_SHIFT = 44 }; /* at most 10^12 frames */
     uLong crc = crc32(0, NULL, 0);
     for (size_t at = 0, n; at < values; at += n) {
         n = values - at < AT_ONCE ? values - at : AT_ONCE;
         crc = crc32(crc, (const void *)(frame + at), (uInt)(n * sizeof *frame));
     }
-    return mixed((uint64_t)crc ^ mixed((index + 1) * (2 * EXTENTS_MAX) + variable));
+    uint64_t place = (trial << TRIAL_SHIFT | (index + 1)) * (2 * EXTENTS_MAX) + variable;
+    return mixed((uint64_t)crc ^ mixed(place));
 }
 
 status_t layout_frames_hash(int fd, const char *path, const layout_t *layout, uint64_t frames,
@@ -189,11 +198,13 @@ status_t layout_frames_hash(int fd, const char *path, const layout_t *layout, ui
     bool done = true;
     for (uint64_t k = 0; k < layout->extents; k++) {
         const extent_t *e = &layout->extent[k];
-        for (uint64_t i = 0; done && i < frames; i++) {
-            done = read_at(fd, e->offset + i * e->frame_bytes, frame, e->frame_bytes);
-            if (done)
-                *hash += frame_hash(e->variable, i, frame, e->frame_bytes / sizeof *frame);
-        }
+        for (uint64_t trial = 0; trial < layout->trials; trial++)
+            for (uint64_t i = 0; done && i < frames; i++) {
+                done = read_at(fd, layout_frame_at(layout, e, trial, i), frame, e->frame_bytes);
+                if (done)
+                    *hash +=
+                        frame_hash(e->variable, trial, i, frame, e->frame_bytes / sizeof *frame);
+            }
     }
     int error = errno;
     free(frame);

@@ -13,7 +13,8 @@
 
 enum { EXTENTS_MAX = 2 * POPULATIONS_MAX };
 
-/* Frames of one variable: frame i at offset + i frame_bytes. */
+/* Frames of one variable, trial after trial: frame i of trial t at offset + (t frames + i)
+ * frame_bytes. */
 typedef struct {
     uint64_t offset, frame_bytes;
     uint64_t
@@ -21,7 +22,8 @@ typedef struct {
 } extent_t;
 
 typedef struct {
-    uint64_t size, frames; /* of the file; of every variable */
+    uint64_t size, frames; /* of the file; of every variable, in each trial */
+    uint64_t trials;       /* of every variable */
     uint64_t written_at;   /* of the 8 bytes of frames_written */
     uint64_t extents;
     extent_t extent[EXTENTS_MAX]; /* by offset */
@@ -36,15 +38,18 @@ status_t layout_take_skeleton(int fd, const char *path, layout_t *layout);
 /* Writes it, with `frames_written`, and gives the file its size. */
 status_t layout_put_skeleton(int fd, const char *path, const layout_t *layout,
                              int64_t frames_written);
+uint64_t layout_frame_at(const layout_t *layout, const extent_t *extent, uint64_t trial,
+                         uint64_t index);
 /* frames_written as the file has it, between 0 and layout->frames. */
 status_t layout_frames_written(int fd, const char *path, const layout_t *layout, uint64_t *frames);
-/* Frames [first, last) of every variable become NaN again. */
+/* Frames [first, last) of every variable and trial become NaN again. */
 status_t layout_erase(int fd, const char *path, const layout_t *layout, uint64_t first,
                       uint64_t last);
 
 /* The hash of a run's frames is the sum of those of its frames: it can be taken as they come, and
  * does not depend on what lies where. */
-uint64_t frame_hash(uint64_t variable, uint64_t index, const float *frame, size_t values);
+uint64_t frame_hash(uint64_t variable, uint64_t trial, uint64_t index, const float *frame,
+                    size_t values);
 status_t layout_frames_hash(int fd, const char *path, const layout_t *layout, uint64_t frames,
                             uint64_t *hash);
 

@@ -21,8 +21,8 @@ enum { TRIES = 4, PAUSE_US = 500000 };
 static status_t write_frame(snapshot_writer_t *writer, const slot_t *slot) {
     char path[VARIABLE_NAME];
     snapshot_variable(path, writer->config, slot->population, slot->field);
-    TRY(h5_write_frame(writer->file, path, slot->index, slot->frame));
-    if ((writer->arrays_written + 1) % writer->variables != 0)
+    TRY(h5_write_frame(writer->file, path, slot->trial, slot->index, slot->frame));
+    if ((writer->arrays_written + 1) % writer->arrays != 0)
         return STATUS_OK;
     int64_t frames = (int64_t)slot->index + 1;
     return h5_write(writer->file, "frames_written", H5T_NATIVE_INT64, &frames);
@@ -32,7 +32,7 @@ static status_t write_frame(snapshot_writer_t *writer, const slot_t *slot) {
 static status_t store(snapshot_writer_t *writer, const position_t *position) {
     free(writer->last.position.h);
     writer->last.position = *position;
-    writer->last.position.frames = writer->arrays_written / writer->variables;
+    writer->last.position.frames = writer->arrays_written / writer->arrays;
     writer->last.position.frames_hash = writer->frames_hash;
     double start = clock_s();
     if (fdatasync(h5_descriptor(writer->file)) != 0)
@@ -77,8 +77,8 @@ static status_t write_slot(snapshot_writer_t *writer, const slot_t *slot) {
     TRY(status);
     writer->arrays_written++;
     writer->frames_hash +=
-        frame_hash(slot->field * POPULATIONS_MAX + slot->population, slot->index, slot->frame,
-                   snapshot_sites(writer->config, slot->population));
+        frame_hash(slot->field * POPULATIONS_MAX + slot->population, slot->trial, slot->index,
+                   slot->frame, snapshot_sites(writer->config, slot->population));
     return STATUS_OK;
 }
 
@@ -101,6 +101,7 @@ static void *write_frames(void *context) {
             writer->status = status;
         } else if (slot->position != NULL)
             free(slot->position->h);
+        writer->positions -= slot->position != NULL;
         free(slot->position);
         writer->head = (writer->head + 1) % writer->n_slots;
         writer->count--;
@@ -110,37 +111,34 @@ static void *write_frames(void *context) {
     return NULL;
 }
 
-static size_t largest_frame(const config_t *config) {
-    size_t largest = 0;
+static size_t queue_slots(const config_t *config, size_t *largest) {
+    *largest = 0;
     for (uint32_t a = 0; a < config->populations; a++) {
         size_t sites = snapshot_sites(config, a);
-        largest = sites > largest ? sites : largest;
+        *largest = sites > *largest ? sites : *largest;
     }
-    return largest;
-}
-
-static size_t slots_of(size_t largest) {
-    size_t n = queue_bytes / (largest * sizeof(float));
+    size_t n = queue_bytes / (*largest * sizeof(float));
     return n < QUEUE_MIN ? QUEUE_MIN : n > QUEUE_MAX ? QUEUE_MAX : n;
 }
 
-/* Pages of the queue are there from their first frame on. Beside it the frame at hand and, at a
- * checkpoint, the potentials three times (queued, stored last, the file's bytes); after the end
- * once. */
 uint64_t snapshot_memory(const config_t *config, bool finished) {
-    uint64_t all = 0, largest = largest_frame(config), fields = 0;
+    enum { STATES = 3 }; /* being taken; queued, or being stored and as bytes, or the last */
+    size_t largest, slots = queue_slots(config, &largest);
+    uint64_t neurons = 0, fields = 0;
     for (uint32_t a = 0; a < config->populations; a++)
-        all += snapshot_sites(config, a);
+        neurons += config->simulation.trials * snapshot_sites(config, a);
     for (unsigned bits = config->output.fields; bits; bits >>= 1)
         fields += bits & 1u;
-    uint64_t queue = slots_of(largest) * largest, frames = config_frames(config) * fields * all;
-    queue = queue < frames ? queue : frames;
-    return sizeof(float) * (queue + (finished ? all : largest + 3 * all));
+    /* A slot's pages are there from its first frame on. */
+    uint64_t frames = config_frames(config) * fields * neurons, queue = slots * largest;
+    uint64_t states = config_checkpoints(config) ? STATES : 1;
+    return sizeof(float) *
+           ((queue < frames ? queue : frames) + (finished ? neurons : largest + states * neurons));
 }
 
 static status_t queue_create(snapshot_writer_t *writer) {
-    size_t largest = largest_frame(writer->config);
-    writer->n_slots = slots_of(largest);
+    size_t largest;
+    writer->n_slots = queue_slots(writer->config, &largest);
     writer->slots = calloc(writer->n_slots, sizeof *writer->slots);
     for (size_t i = 0; writer->slots != NULL && i < writer->n_slots; i++)
         if ((writer->slots[i].frame = malloc(largest * sizeof(float))) == NULL)
@@ -178,12 +176,13 @@ status_t snapshot_writer_new(const char *path, const config_t *config, const kep
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->changed, NULL);
     writer->config = config;
-    writer->keeps = config->output.checkpoint_every_s > 0.0 || config->output.checkpoint_steps > 0;
+    writer->keeps = config_checkpoints(config);
     for (unsigned field = FIELD_RATE; field <= FIELD_POTENTIAL; field <<= 1)
-        writer->variables += config->output.fields & field ? config->populations : 0;
+        writer->arrays += config->output.fields & field ? config->populations : 0;
+    writer->arrays *= config->simulation.trials;
     writer->kept = kept->frames;
     writer->kept_due = kept->frames ? kept->step / config_steps_per_frame(config) + 1 : 0;
-    writer->arrays_written = kept->frames * writer->variables;
+    writer->arrays_written = kept->frames * writer->arrays;
     *result = writer;
     return STATUS_OK;
 }
@@ -237,10 +236,11 @@ status_t snapshot_start(snapshot_writer_t *writer, position_t *position) {
 
 /* ---- the simulation's side ---- */
 
-/* The next free slot, when there is one. */
-static status_t slot_take(snapshot_writer_t *writer, slot_t **slot) {
+/* The next free slot, when there is one and at most `positions` checkpoints are queued. */
+static status_t slot_take(snapshot_writer_t *writer, size_t positions, slot_t **slot) {
     pthread_mutex_lock(&writer->mutex);
-    while (writer->count == writer->n_slots && writer->status == STATUS_OK)
+    while ((writer->count == writer->n_slots || writer->positions > positions) &&
+           writer->status == STATUS_OK)
         pthread_cond_wait(&writer->changed, &writer->mutex);
     status_t status = writer->status;
     *slot = &writer->slots[(writer->head + writer->count) % writer->n_slots];
@@ -250,34 +250,36 @@ static status_t slot_take(snapshot_writer_t *writer, slot_t **slot) {
     return STATUS_OK;
 }
 
-static void slot_put(snapshot_writer_t *writer) {
+static void slot_put(snapshot_writer_t *writer, const slot_t *slot) {
     pthread_mutex_lock(&writer->mutex);
     writer->count++;
+    writer->positions += slot->position != NULL;
     pthread_cond_broadcast(&writer->changed);
     pthread_mutex_unlock(&writer->mutex);
 }
 
-status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t population, unsigned field,
-                      const float *frame) {
+status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t trial, uint32_t population,
+                      unsigned field, const float *frame) {
     slot_t *slot;
-    TRY(slot_take(writer, &slot));
+    TRY(slot_take(writer, SIZE_MAX, &slot));
     slot->index = index;
+    slot->trial = trial;
     slot->population = population;
     slot->field = field;
     slot->position = NULL;
     memcpy(slot->frame, frame, snapshot_sites(writer->config, population) * sizeof *frame);
-    slot_put(writer);
+    slot_put(writer, slot);
     return STATUS_OK;
 }
 
 status_t snapshot_checkpoint(snapshot_writer_t *writer, position_t *position) {
     slot_t *slot;
-    status_t status = writer->keeps ? slot_take(writer, &slot) : STATUS_OK;
+    status_t status = writer->keeps ? slot_take(writer, 0, &slot) : STATUS_OK;
     position_t *copy = writer->keeps && status == STATUS_OK ? malloc(sizeof *copy) : NULL;
     if (copy != NULL) {
         *copy = *position;
         slot->position = copy;
-        slot_put(writer);
+        slot_put(writer, slot);
     } else {
         if (writer->keeps && status == STATUS_OK)
             status = status_fail(STATUS_FAILED, __FILE__, __LINE__, "no memory for a checkpoint");

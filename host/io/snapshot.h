@@ -40,13 +40,14 @@ status_t snapshot_reopen(const char *path, const config_t *config, const checkpo
 
 /* The frame that is due after `step` steps, at the config's rate; SIZE_MAX where none is. */
 size_t snapshot_frame_due(const snapshot_writer_t *writer, uint64_t step);
-/* Queues frame `index` of one population and field (FIELD_RATE or FIELD_POTENTIAL); copies it.
- * Frames of one index must all be put before those of the next. Returns the writer's failure if
+/* Queues frame `index` of one trial, population and field (FIELD_RATE or FIELD_POTENTIAL); copies
+ * it. Frames of one index must all be put before those of the next. Returns the writer's failure if
  * a write failed meanwhile. */
-status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t population, unsigned field,
-                      const float *frame);
-/* Queues a checkpoint; takes position->h. One that cannot be written is a warning: the run goes on
- * with the one before. Does nothing where the config asks for none. */
+status_t snapshot_put(snapshot_writer_t *writer, size_t index, uint32_t trial, uint32_t population,
+                      unsigned field, const float *frame);
+/* Queues a checkpoint, once the one before has been taken up; takes position->h. One that cannot be
+ * written is a warning: the run goes on with the one before. Does nothing where the config asks for
+ * none. */
 status_t snapshot_checkpoint(snapshot_writer_t *writer, position_t *position);
 
 /* Waits for the queue, ends the thread, syncs. The file stays open for the results written after
@@ -87,8 +88,9 @@ status_t snapshot_copy_frames(snapshot_writer_t *writer, const char *from,
                               const checkpoint_t *checkpoint);
 
 /* The stored frames of one variable from `onset_ms` on (NULL variable: the first population's
- * rate; the file's own onset if onset_ms < 0). Works on any HDF5 file with a (time, y, x) variable
- * of numbers; frames not written yet (frames_written) are left out. The file must stay open. */
+ * rate; the file's own onset if onset_ms < 0), trial 0 first. Works on any HDF5 file with a
+ * (time, y, x) or (trial, time, y, x) variable of numbers; frames not written yet (frames_written)
+ * are left out. The file must stay open. */
 status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, field_t *field);
 void snapshot_field_destroy(field_t *field);
 

@@ -14,14 +14,18 @@ static const double uneven_max = 0.01;
 typedef struct {
     h5_file_t *file;
     char *variable;
-    size_t first_frame;
+    size_t trial, first_frame;
 } source_t;
 
 static status_t read_source(void *context, size_t first_frame, size_t n_frames, size_t first_row,
                             size_t n_rows, float *out) {
     source_t *source = context;
-    return h5_read_block(source->file, source->variable, source->first_frame + first_frame,
-                         n_frames, first_row, n_rows, out);
+    return h5_read_block(source->file, source->variable, source->trial,
+                         source->first_frame + first_frame, n_frames, first_row, n_rows, out);
+}
+
+static void choose_trial(void *context, size_t trial) {
+    ((source_t *)context)->trial = trial;
 }
 
 static const char *without_root(const char *path) {
@@ -36,7 +40,7 @@ static status_t choose_variable(h5_file_t *file, const char *wanted, char path[P
         h5_read_attribute_text(file, "/", "populations", &populations) == STATUS_OK)
         snprintf(rate, sizeof rate, "rate_%.*s", (int)strcspn(populations, " "), populations);
     free(populations);
-    TRY(h5_variables(file, 3, &found));
+    TRY(h5_frame_variables(file, &found));
     for (char **name = found; *name != NULL; name++) {
         const char *base = strrchr(*name, '/');
         base = base != NULL ? base + 1 : *name;
@@ -53,7 +57,8 @@ static status_t choose_variable(h5_file_t *file, const char *wanted, char path[P
     if (chosen == NULL)
         FAIL(STATUS_USAGE, "%s: has no (time, y, x) variable %s; %s%s (--variable names one)",
              h5_path(file), wanted != NULL ? wanted : "rate_*",
-             list[0] != '\0' ? "it has " : "it has none of three dimensions", list);
+             list[0] != '\0' ? "it has " : "it has none of three dimensions, nor with trials",
+             list);
     return STATUS_OK;
 }
 
@@ -86,12 +91,13 @@ static status_t time_unit(h5_file_t *file, const char *coordinate, double *unit_
 
 /* times[frames] in ms, from the variable's time coordinate, else from `time` beside it, else from
  * the root attribute frame_ms. */
-static status_t read_times(h5_file_t *file, const char *variable, size_t frames, double *times) {
+static status_t read_times(h5_file_t *file, const char *variable, int by_trial, size_t frames,
+                           double *times) {
     char coordinate[PATH_SIZE];
     int rank = 0;
     size_t size[4];
     double unit_ms = 1.0;
-    TRY(h5_dimension_coordinate(file, variable, 0, coordinate, sizeof coordinate));
+    TRY(h5_dimension_coordinate(file, variable, by_trial, coordinate, sizeof coordinate));
     if (coordinate[0] == '\0') {
         const char *slash = strrchr(variable, '/');
         int parent = slash != NULL ? (int)(slash - variable) + 1 : 0;
@@ -139,12 +145,12 @@ static status_t choose_frames(h5_file_t *file, const char *variable, const doubl
 
 status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, field_t *field) {
     char path[PATH_SIZE];
-    int rank = 0;
-    size_t size[4], first;
+    h5_frames_t stored;
+    size_t first;
     *field = (field_t){0};
     TRY(choose_variable(file, variable, path));
-    TRY(h5_dimensions(file, path, &rank, size));
-    size_t written = size[0];
+    TRY(h5_frames(file, path, &stored));
+    size_t written = stored.frames;
     int64_t frames_written;
     int written_rank;
     size_t written_size[4];
@@ -156,10 +162,10 @@ status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, 
     }
     if (onset_ms < 0.0 && h5_read_attribute_double(file, "/", "onset_ms", &onset_ms) != STATUS_OK)
         onset_ms = 0.0;
-    double *times = malloc((size[0] + 1) * sizeof *times);
+    double *times = malloc((stored.frames + 1) * sizeof *times);
     if (times == NULL)
         FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
-    status_t status = read_times(file, path, size[0], times);
+    status_t status = read_times(file, path, stored.by_trial, stored.frames, times);
     if (status == STATUS_OK)
         status = choose_frames(file, path, times, written, onset_ms, &first, field);
     free(times);
@@ -170,11 +176,14 @@ status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, 
         FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
     }
     source->file = file;
+    source->trial = 0;
     source->first_frame = first;
-    field->ny = size[1];
-    field->nx = size[2];
+    field->trials = stored.trials;
+    field->ny = stored.ny;
+    field->nx = stored.nx;
     field->context = source;
     field->read = read_source;
+    field->choose = choose_trial;
     return STATUS_OK;
 }
 

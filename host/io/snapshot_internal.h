@@ -8,7 +8,7 @@
 
 typedef struct {
     size_t index;
-    uint32_t population;
+    uint32_t trial, population;
     unsigned field;
     float *frame;
     position_t *position; /* a checkpoint instead of a frame */
@@ -17,7 +17,7 @@ typedef struct {
 struct snapshot_writer {
     h5_file_t *file;
     const config_t *config;
-    size_t variables;        /* a frame has so many arrays */
+    size_t arrays;           /* a frame has so many: every variable's in every trial */
     uint64_t kept, kept_due; /* frames; how many the rate counts up to there */
     bool keeps;              /* checkpoints */
     pthread_t thread;
@@ -26,6 +26,7 @@ struct snapshot_writer {
     pthread_cond_t changed;
     slot_t *slots;
     size_t n_slots, head, count;
+    size_t positions; /* checkpoints among them, at most 1 */
     bool finishing;
     status_t status; /* the writer's first failure */
     char message[1024];

@@ -60,6 +60,7 @@ static status_t put_time(h5_file_t *file, const snapshot_writer_t *writer,
 }
 
 static status_t put_variables(h5_file_t *file, const config_t *config) {
+    bool by_trial = config->simulation.trials > 1;
     for (int f = 0; f < FIELDS; f++) {
         if (!(config->output.fields & fields[f].field))
             continue;
@@ -70,8 +71,9 @@ static status_t put_variables(h5_file_t *file, const config_t *config) {
             snprintf(y, sizeof y, "y_%s", population);
             snprintf(x, sizeof x, "x_%s", population);
             snprintf(long_name, sizeof long_name, "%s %s", fields[f].long_name, population);
-            const char *coordinates[3] = {"time", y, x};
-            TRY(h5_variable(file, path, H5T_NATIVE_FLOAT, 3, coordinates, NULL, "1", long_name));
+            const char *coordinates[4] = {"trial", "time", y, x};
+            TRY(h5_variable(file, path, H5T_NATIVE_FLOAT, 3 + by_trial, coordinates + !by_trial,
+                            NULL, "1", long_name));
         }
     }
     return STATUS_OK;
@@ -86,7 +88,8 @@ status_t snapshot_lay_out(snapshot_writer_t *writer, const run_facts_t *facts,
     for (int f = 0; f < FIELDS; f++)
         for (uint32_t a = 0; a < config->populations; a++)
             if (config->output.fields & fields[f].field)
-                bytes += frames_in_all(writer) * snapshot_sites(config, a) * sizeof(float);
+                bytes += config->simulation.trials * frames_in_all(writer) *
+                         snapshot_sites(config, a) * sizeof(float);
     TRY(h5_reserve(file, bytes, "the run"));
     TRY(root_attributes(file, config, facts, "Simulated activity of a spatial network"));
     TRY(put_time(file, writer, kept, &even_ms));
@@ -96,6 +99,8 @@ status_t snapshot_lay_out(snapshot_writer_t *writer, const run_facts_t *facts,
     TRY(h5_attribute_short_text(file, "/", "state_hash", ""));
     TRY(h5_attribute_short_text(file, "/", "frames_hash", ""));
     TRY(root_axes(file, config));
+    if (config->simulation.trials > 1)
+        TRY(h5_trials(file, "trial", config->simulation.trials));
     TRY(h5_variable(file, "frames_written", H5T_NATIVE_INT64, 0, NULL, NULL, "1",
                     "number of complete frames"));
     return put_variables(file, config);
@@ -107,6 +112,7 @@ status_t snapshot_take_layout(snapshot_writer_t *writer, layout_t *layout) {
     H5Fget_filesize(h5_id(writer->file), &size);
     layout->size = size;
     layout->frames = frames_in_all(writer);
+    layout->trials = config->simulation.trials;
     layout->extents = 0;
     TRY(h5_offset(writer->file, "frames_written", &layout->written_at));
     for (int f = 0; f < FIELDS; f++)

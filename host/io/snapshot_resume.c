@@ -240,14 +240,17 @@ status_t snapshot_copy_frames(snapshot_writer_t *writer, const char *from,
     bool done = fd >= 0 && frame != NULL;
     uint64_t hash = 0;
     for (uint64_t k = 0; done && k < to.extents; k++) {
-        const extent_t *a = find_extent(&checkpoint->layout, to.extent[k].variable);
-        const extent_t *b = &to.extent[k];
-        done = a != NULL && a->frame_bytes == b->frame_bytes;
-        for (uint64_t i = 0; done && i < frames; i++) {
-            done = read_at(fd, a->offset + i * a->frame_bytes, frame, a->frame_bytes) &&
-                   write_at(out, b->offset + i * b->frame_bytes, frame, b->frame_bytes);
-            hash += frame_hash(b->variable, i, frame, b->frame_bytes / sizeof *frame);
-        }
+        const layout_t *old = &checkpoint->layout;
+        const extent_t *a = find_extent(old, to.extent[k].variable), *b = &to.extent[k];
+        done = a != NULL && a->frame_bytes == b->frame_bytes && old->trials == to.trials;
+        for (uint64_t trial = 0; trial < to.trials; trial++)
+            for (uint64_t i = 0; done && i < frames; i++) {
+                uint64_t from_at = layout_frame_at(old, a, trial, i);
+                uint64_t to_at = layout_frame_at(&to, b, trial, i);
+                done = read_at(fd, from_at, frame, a->frame_bytes) &&
+                       write_at(out, to_at, frame, b->frame_bytes);
+                hash += frame_hash(b->variable, trial, i, frame, b->frame_bytes / sizeof *frame);
+            }
     }
     int error = errno;
     if (fd >= 0)

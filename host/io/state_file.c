@@ -37,21 +37,24 @@ static status_t find_frame(h5_file_t *file, double at_ms, size_t *frame, double 
 }
 
 static status_t population_gains(h5_file_t *file, const population_config_t *p, gain_t g,
-                                 size_t frame, float *values, double *gain) {
+                                 size_t trial, size_t frame, float *values, double *gain) {
     char name[2][NAME_SIZE + 16];
-    int rank = 0;
-    size_t size[4] = {0}, sites = (size_t)p->lattice[0] * p->lattice[1];
+    h5_frames_t frames;
+    size_t sites = (size_t)p->lattice[0] * p->lattice[1];
     snprintf(name[0], sizeof name[0], "potential_%s", p->name);
     snprintf(name[1], sizeof name[1], "rate_%s", p->name);
     int found = 0;
-    while (found < 2 && (h5_dimensions(file, name[found], &rank, size) != STATUS_OK || rank != 3))
+    while (found < 2 && h5_frames(file, name[found], &frames) != STATUS_OK)
         found++;
-    if (found == 2 || size[1] != p->lattice[1] || size[2] != p->lattice[0])
+    if (found == 2 || frames.ny != p->lattice[1] || frames.nx != p->lattice[0])
         FAIL(STATUS_USAGE,
              "%s: holds no %s or %s of %u x %u sites; store rate or potential "
              "(output.fields)",
              h5_path(file), name[0], name[1], p->lattice[0], p->lattice[1]);
-    TRY(h5_read_block(file, name[found], frame, 1, 0, p->lattice[1], values));
+    if (trial >= frames.trials)
+        FAIL(STATUS_USAGE, "--trial %zu: %s of %s has %zu trial%s, 0 to %zu", trial, name[found],
+             h5_path(file), frames.trials, frames.trials == 1 ? "" : "s", frames.trials - 1);
+    TRY(h5_read_block(file, name[found], trial, frame, 1, 0, p->lattice[1], values));
     for (size_t i = 0; i < sites; i++) {
         if (!isfinite(values[i]))
             FAIL(STATUS_USAGE, "%s: %s is not finite at neuron %zu of frame %zu", h5_path(file),
@@ -62,7 +65,7 @@ static status_t population_gains(h5_file_t *file, const population_config_t *p, 
 }
 
 status_t state_file_gains(h5_file_t *file, const config_t *config, const network_t *net,
-                          double at_ms, double *found_ms, double *gain) {
+                          size_t trial, double at_ms, double *found_ms, double *gain) {
     size_t frame = 0, largest = 0;
     TRY(find_frame(file, at_ms, &frame, found_ms));
     for (uint32_t a = 0; a < net->populations; a++)
@@ -74,8 +77,8 @@ status_t state_file_gains(h5_file_t *file, const config_t *config, const network
         FAIL(STATUS_FAILED, "%s: no memory for a state", h5_path(file));
     status_t status = STATUS_OK;
     for (uint32_t a = 0; status == STATUS_OK && a < net->populations; a++) {
-        status = population_gains(file, &config->population[a], net->population[a].gain, frame,
-                                  values, gain);
+        status = population_gains(file, &config->population[a], net->population[a].gain, trial,
+                                  frame, values, gain);
         gain += population_size(&net->population[a]);
     }
     free(values);

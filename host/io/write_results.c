@@ -76,23 +76,54 @@ status_t write_prediction(h5_file_t *file, const theory_t *theory) {
     return write_modes(file, "/prediction", theory->outliers, theory->n_outliers);
 }
 
-status_t write_order(h5_file_t *file, const order_t *order, regime_t regime, const char *reason,
-                     bool agrees) {
-    bool create = H5Lexists(h5_id(file), "/order", H5P_DEFAULT) <= 0;
+/* Over the trials, or a scalar for one; values[trials], as `type`. */
+static status_t put_by_trial(h5_file_t *file, bool create, const char *name, hid_t type,
+                             const observed_t *observed, const void *values, const char *unit,
+                             const char *long_name) {
+    static const char *const axis[1] = {"/order/trial"};
     char path[PATH_SIZE];
-    TRY(h5_group(file, "/order"));
-    TRY(h5_attribute_short_text(file, "/order", "regime", regime_name(regime)));
-    TRY(h5_attribute_short_text(file, "/order", "reason", reason));
-    TRY(h5_attribute_int(file, "/order", "agrees", agrees));
-    const order_parameter_t *parameter;
-    for (size_t i = 0; (parameter = order_each(i)) != NULL; i++) {
-        double value = order ? order_value(order, parameter) : NAN;
-        snprintf(path, sizeof path, "/order/%s", parameter->name);
-        if (create)
-            TRY(h5_variable(file, path, H5T_NATIVE_DOUBLE, 0, NULL, &value, parameter->unit,
-                            parameter->long_name));
-        else
-            TRY(h5_write(file, path, H5T_NATIVE_DOUBLE, &value));
+    snprintf(path, sizeof path, "/order/%s", name);
+    if (!create)
+        return h5_write(file, path, type, values);
+    return h5_variable(file, path, type, observed->trials > 1, axis, values, unit, long_name);
+}
+
+static status_t put_regimes(h5_file_t *file, bool create, const observed_t *observed,
+                            int32_t *code) {
+    char long_name[200] = "regime that the trial shows:";
+    for (int r = 0; r < REGIMES; r++) {
+        size_t used = strlen(long_name);
+        snprintf(long_name + used, sizeof long_name - used, " %d %s%s", r, regime_name((regime_t)r),
+                 r + 1 < REGIMES ? "," : "");
     }
-    return STATUS_OK;
+    for (size_t i = 0; i < observed->trials; i++)
+        code[i] = (int32_t)observed->trial[i].regime;
+    return put_by_trial(file, create, "regime_of_trial", H5T_NATIVE_INT32, observed, code, "1",
+                        long_name);
+}
+
+status_t write_order(h5_file_t *file, const observed_t *observed, bool agrees) {
+    bool create = H5Lexists(h5_id(file), "/order", H5P_DEFAULT) <= 0;
+    const seen_t *all = &observed->all;
+    TRY(h5_group(file, "/order"));
+    TRY(h5_attribute_short_text(file, "/order", "regime", regime_name(all->regime)));
+    TRY(h5_attribute_short_text(file, "/order", "reason", all->reason));
+    TRY(h5_attribute_int(file, "/order", "agrees", agrees));
+    if (create && observed->trials > 1)
+        TRY(h5_trials(file, "/order/trial", observed->trials));
+    double *values = malloc(observed->trials * sizeof *values);
+    if (values == NULL)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    const order_parameter_t *p;
+    status_t status = STATUS_OK;
+    for (size_t k = 0; status == STATUS_OK && (p = order_each(k)) != NULL; k++) {
+        for (size_t i = 0; i < observed->trials; i++)
+            values[i] = order_value(&observed->trial[i].order, p);
+        status = put_by_trial(file, create, p->name, H5T_NATIVE_DOUBLE, observed, values, p->unit,
+                              p->long_name);
+    }
+    if (status == STATUS_OK && observed->trials > 1)
+        status = put_regimes(file, create, observed, (int32_t *)values);
+    free(values);
+    return status;
 }

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "host/detect/order.h"
+#include "host/detect/trials.h"
 #include "host/io/h5.h"
 #include "host/theory/theory.h"
 
@@ -13,9 +13,10 @@
  * there are none), the bulk's radii; attributes regime, followed. */
 status_t write_prediction(h5_file_t *file, const theory_t *theory);
 
-/* /order: every order parameter a scalar; attributes regime, reason, agrees (0 or 1). */
-status_t write_order(h5_file_t *file, const order_t *order, regime_t regime, const char *reason,
-                     bool agrees);
+/* /order: every order parameter a scalar, or over dimension `trial` where there are several, and
+ * then each trial's regime as a number too; attributes regime (the common one, else undecided),
+ * reason, agrees (0 or 1). */
+status_t write_order(h5_file_t *file, const observed_t *observed, bool agrees);
 
 /* What the groups share: a new group in place of an old one; one of predicted modes. */
 status_t new_group(h5_file_t *file, const char *path);

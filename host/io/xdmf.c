@@ -26,15 +26,26 @@ static void put_escaped(FILE *out, const char *text) {
     }
 }
 
+enum { TRIALS_SHOWN = 16 }; /* a description of thousands would be larger than their frames */
+
 /* Cells [ny][nx] of the unit sheet, one cell thick: ParaView then lays it into its x-y plane (a
- * 2DCoRectMesh it would stand on edge). XDMF names the slowest dimension first: z, y, x. */
-static void put_series(FILE *out, const char *h5_name, const char *variable, const size_t size[3],
-                       const double *times_ms) {
-    size_t frames = size[0], ny = size[1], nx = size[2];
+ * 2DCoRectMesh it would stand on edge). XDMF names the slowest dimension first: z, y, x. A
+ * hyperslab of four dimensions must give its result as one of three, or ParaView's reader fails. */
+static void put_series(FILE *out, const char *h5_name, const char *variable, const h5_frames_t *f,
+                       size_t trial, const double *times_ms) {
+    size_t ny = f->ny, nx = f->nx;
     double dx = 1.0 / (double)nx;
+    char series[128], first[32] = "", all[32] = "";
+    snprintf(series, sizeof series, "%s", variable);
+    if (f->by_trial) {
+        snprintf(series, sizeof series, "%s trial %zu", variable, trial);
+        snprintf(first, sizeof first, "%zu ", trial);
+        snprintf(all, sizeof all, "%zu ", f->trials);
+    }
+    const char *one = f->by_trial ? "1 " : "";
     fprintf(out, "  <Grid Name=\"%s\" GridType=\"Collection\" CollectionType=\"Temporal\">\n",
-            variable);
-    for (size_t t = 0; t < frames; t++) {
+            series);
+    for (size_t t = 0; t < f->frames; t++) {
         fprintf(
             out,
             "   <Grid Name=\"%s\" GridType=\"Uniform\"><Time Value=\"%.17g\"/>\n"
@@ -45,11 +56,11 @@ static void put_series(FILE *out, const char *h5_name, const char *variable, con
             "    <Attribute Name=\"%s\" AttributeType=\"Scalar\" Center=\"Cell\">"
             "<DataItem ItemType=\"HyperSlab\" Dimensions=\"1 %zu %zu\" NumberType=\"Float\" "
             "Precision=\"4\">"
-            "<DataItem Dimensions=\"3 3\" Format=\"XML\">%zu 0 0 1 1 1 1 %zu %zu</DataItem>"
-            "<DataItem Dimensions=\"%zu %zu %zu\" NumberType=\"Float\" Precision=\"4\" "
+            "<DataItem Dimensions=\"3 %d\" Format=\"XML\">%s%zu 0 0 %s1 1 1 %s1 %zu %zu</DataItem>"
+            "<DataItem Dimensions=\"%s%zu %zu %zu\" NumberType=\"Float\" Precision=\"4\" "
             "Format=\"HDF\">",
-            variable, times_ms[t], ny + 1, nx + 1, dx, 1.0 / (double)ny, dx, variable, ny, nx, t,
-            ny, nx, frames, ny, nx);
+            series, times_ms[t], ny + 1, nx + 1, dx, 1.0 / (double)ny, dx, variable, ny, nx,
+            f->by_trial ? 4 : 3, first, t, one, one, ny, nx, all, f->frames, ny, nx);
         put_escaped(out, h5_name);
         fprintf(out, ":/%s</DataItem></DataItem></Attribute>\n   </Grid>\n", variable);
     }
@@ -60,18 +71,18 @@ static void put_series(FILE *out, const char *h5_name, const char *variable, con
 static status_t put_all(FILE *out, h5_file_t *file, const char *h5_name, char **variables) {
     for (; *variables != NULL; variables++) {
         char coordinate[64];
-        int rank;
-        size_t size[4];
-        TRY(h5_dimension_coordinate(file, *variables, 0, coordinate, sizeof coordinate));
+        h5_frames_t frames;
+        TRY(h5_frames(file, *variables, &frames));
+        TRY(h5_dimension_coordinate(file, *variables, frames.by_trial, coordinate,
+                                    sizeof coordinate));
         if (strcmp(coordinate, "/time") != 0 || strchr(*variables, '/') != NULL)
             continue;
-        TRY(h5_dimensions(file, *variables, &rank, size));
-        double *times = malloc((size[0] + 1) * sizeof *times);
+        double *times = malloc((frames.frames + 1) * sizeof *times);
         if (times == NULL)
             FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
         status_t status = h5_read(file, "time", H5T_NATIVE_DOUBLE, times);
-        if (status == STATUS_OK)
-            put_series(out, h5_name, *variables, size, times);
+        for (size_t i = 0; status == STATUS_OK && i < frames.trials && i < TRIALS_SHOWN; i++)
+            put_series(out, h5_name, *variables, &frames, i, times);
         free(times);
         TRY(status);
     }
@@ -82,7 +93,7 @@ status_t xdmf_write(h5_file_t *file) {
     const char *path = h5_path(file), *slash = strrchr(path, '/');
     const char *h5_name = slash != NULL ? slash + 1 : path;
     char *xdmf_path = NULL, **variables = NULL;
-    TRY(h5_variables(file, 3, &variables));
+    TRY(h5_frame_variables(file, &variables));
     if (asprintf(&xdmf_path, "%s.xdmf", path) < 0) {
         free(variables);
         FAIL(STATUS_FAILED, "%s: no memory", path);

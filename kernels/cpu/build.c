@@ -315,7 +315,8 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
     block_t *b = &p->block[block];
     size_t starts = (groups + 1) * sizeof *b->start;
     size_t pieces = (size_t)(end - first) * p->bands * sizeof *b->pieces;
-    b->record = arena_take(arena, s->used + starts + pieces);
+    /* 64: what a unit's read of its codes may reach beyond them */
+    b->record = arena_take(arena, s->used + starts + pieces + 64);
     if (!b->record)
         return 0;
     b->start = (uint32_t *)(b->record + s->used);
@@ -365,7 +366,7 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     for (uint32_t iy = 0; iy < w->classes_y; iy++)
         for (uint32_t ix = 0; ix < to->nx; ix += GROUP_TARGETS) {
             group_class_t *c = &p->class_of[class_index(w, ix, iy)];
-            if (!c->row_unit && !group_class_create(&state->net, w, ix, iy, stride, c))
+            if (!c->row_unit && !group_class_create(&state->net, state->simd, w, ix, iy, stride, c))
                 return 0;
         }
     return 1;
@@ -391,7 +392,7 @@ static size_t blocks_most(const backend_state_t *state, uint32_t pathway, uint32
                        p->bands * sizeof(uint32_t));
         target += targets;
     }
-    bytes += (end - first) * ((BLOCK_GROUPS + 1) * sizeof(uint32_t) + 64.0);
+    bytes += (end - first) * ((BLOCK_GROUPS + 1) * sizeof(uint32_t) + 128.0);
     return (size_t)(bytes + deviation_most(synapses) * (code + 2.0)) + 4096;
 }
 

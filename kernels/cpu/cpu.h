@@ -19,6 +19,10 @@
  * multiple of 8 bytes nothing; then every target's list, by band: one stream of memory, as the step
  * reads it. At 24 bits the low bytes of all codes of the units follow their high 16 bits.
  *
+ * Batch. With several trials, BATCH of them are summed together: a synapse's code is met with the
+ * rates of its source in all of them, which lie side by side. Trials of the rest, if they are too
+ * few to be worth a batch, have an image and digits each.
+ *
  * Block. The records of BLOCK_GROUPS consecutive groups of one pathway: what a thread builds, owns
  * and sums. */
 #ifndef BRISC_CPU_H
@@ -38,7 +42,9 @@ enum {
     OFFSETS_BYTES = 2 * PIECE,
     DIGITS = 3,
     DIGIT_BITS = 11,
-    BYTES = 4
+    BYTES = 4,
+    BATCH = 16,
+    BATCH_LEAST = 9
 };
 
 /* What the groups have in common whose first targets are of one class (network.h). */
@@ -73,8 +79,9 @@ struct backend_state {
     const simd_ops_t *simd;
     int threads;
     cpu_pathway_t pathway[PATHWAYS_MAX];
-    image_t image[POPULATIONS_MAX];         /* of trial 0; image_bytes further, the next one's */
-    unsigned char *digits[POPULATIONS_MAX]; /* [trials][digits_bytes]: planes, as the image */
+    image_t image[POPULATIONS_MAX];         /* [images_of] of image_bytes */
+    unsigned char *digits[POPULATIONS_MAX]; /* [images_of][digits_bytes]: planes, as the image */
+    int32_t *batch[POPULATIONS_MAX];        /* [batches_of][sites][BATCH] */
     float *h[POPULATIONS_MAX];              /* [trials][ny][nx] */
     int32_t *rate[POPULATIONS_MAX];         /* codes, [trials][ny][nx] */
     uint64_t saturated;
@@ -83,15 +90,21 @@ struct backend_state {
 /* What is compiled once for each instruction set (simd_body.h). */
 struct simd_ops {
     const char *name;
+    /* Listed synapses that take as long as a unit of a target: of 8-bit codes, and of wider ones.
+     */
+    double unit_8, unit_16;
     /* words[4 n_blocks] = the Philox words of n_blocks consecutive blocks. */
     void (*words)(uint64_t seed, uint64_t sub, uint64_t first_block, uint32_t n_blocks,
                   uint32_t *words);
     /* cell[k] = the columns below n that the draws connect; returns how many. */
     uint32_t (*connected)(const uint32_t *words, const uint32_t *threshold, uint32_t n,
                           uint32_t *cell);
-    /* sum[t] = sum over one block's synapses of code times rate code, in one trial. */
-    void (*block_sums)(const backend_state_t *state, uint32_t trial, uint32_t pathway,
+    /* sum[t] = sum over one block's synapses of code times rate code, in one image. */
+    void (*block_sums)(const backend_state_t *state, uint32_t image, uint32_t pathway,
                        uint32_t block, int64_t *sum);
+    /* The same in the trials of a batch. */
+    void (*batch_sums)(const backend_state_t *state, uint32_t batch, uint32_t pathway,
+                       uint32_t block, int64_t sum[BLOCK_TARGETS][BATCH]);
     /* The planes of digits of one image row = those of code[image->width]. */
     void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
                    unsigned char *digits);
@@ -110,8 +123,8 @@ status_t simd_choose(int simd, const simd_ops_t **ops);
 status_t cpu_build(backend_state_t *state, connectivity_t *connectivity);
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes);
 /* Of the groups whose first target is (ix, iy); 0: no memory. */
-int group_class_create(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
-                       uint32_t stride, group_class_t *c);
+int group_class_create(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
+                       uint32_t ix, uint32_t iy, uint32_t stride, group_class_t *c);
 void group_class_destroy(group_class_t *c);
 void cpu_build_destroy(backend_state_t *state);
 status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
@@ -122,8 +135,8 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count);
 status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, double *y);
 extern const dense_solver_t cpu_dense;
 extern const yardsticks_t cpu_yardsticks;
-/* The population's image in one trial = the codes rate[ny][nx]. */
-void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
+/* One of the population's images = the codes rate[ny][nx]. */
+void cpu_image_fill(backend_state_t *state, uint32_t image, uint32_t population,
                     const int32_t *rate);
 void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t population); /* from h */
 
@@ -134,6 +147,20 @@ static inline size_t image_bytes(const image_t *image) {
 static inline size_t digit_sites(const image_t *image) {
     return (image_sites(image) + UNIT_SITES + 31) / 32 * 32;
 }
+static inline uint32_t batches_of(const network_t *net) {
+    return (net->trials + BATCH - BATCH_LEAST) / BATCH;
+}
+/* Trials without a batch, which are the last ones; at least one image, for products. */
+static inline uint32_t singles_of(const network_t *net) {
+    uint32_t batched = batches_of(net) * BATCH;
+    return net->trials > batched ? net->trials - batched : 0;
+}
+static inline uint32_t images_of(const network_t *net) {
+    return singles_of(net) > 0 ? singles_of(net) : 1;
+}
+static inline size_t batch_bytes(const image_t *image) {
+    return image_sites(image) * BATCH * sizeof(int32_t);
+}
 static inline int32_t *image_codes(const image_t *image, uint32_t trial) {
     return image->code + trial * (image_bytes(image) / sizeof *image->code);
 }
@@ -141,6 +168,10 @@ static inline size_t state_at(const backend_state_t *state, uint32_t trial, uint
     return (size_t)trial * population_size(&state->net.population[population]);
 }
 
+static inline int32_t *batch_codes(const backend_state_t *state, uint32_t batch,
+                                   uint32_t population) {
+    return state->batch[population] + batch * image_sites(&state->image[population]) * BATCH;
+}
 static inline size_t digits_bytes(const image_t *image, uint32_t bits) {
     return digit_sites(image) * (bits == 8 ? BYTES : DIGITS * sizeof(int16_t));
 }

@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 
-/* A unit is taken where it is expected to hold more synapses of a target than this. Fastest: it
- * takes as long as so many listed ones (NOTES.md). Smallest: its mask takes as much memory as so
- * many offsets. */
-static double synapses_worth_a_unit(const network_t *net) {
-    return net->storage == STORAGE_BITMAP ? 2.0 : net->weight_bits == 8 ? 5.0 : 8.0;
+/* A unit is taken where it is expected to hold more synapses of a target than this: those that
+ * take as long in a list, or, for the smallest memory, those whose offsets take as much as its
+ * mask. */
+static double synapses_worth_a_unit(const network_t *net, const simd_ops_t *simd) {
+    return net->storage == STORAGE_BITMAP ? 2.0
+           : net->weight_bits == 8        ? simd->unit_8
+                                          : simd->unit_16;
 }
 
 /* The best cover of a row of `width` sites by units: column[] of each, ascending; returns how many.
@@ -72,9 +74,10 @@ static void expect(const network_t *net, const pathway_t *w, uint32_t ix, uint32
     }
 }
 
-static void place_units(const network_t *net, const pathway_t *w, uint32_t width, uint32_t stride,
-                        const double *expected, double *sum, uint32_t *column, group_class_t *c) {
-    double cost = synapses_worth_a_unit(net);
+static void place_units(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
+                        uint32_t width, uint32_t stride, const double *expected, double *sum,
+                        uint32_t *column, group_class_t *c) {
+    double cost = synapses_worth_a_unit(net, simd);
     for (uint32_t row = 0; row < w->window_y; row++, expected += width) {
         double held = 0.0;
         sum[0] = 0.0;
@@ -95,8 +98,8 @@ static void place_units(const network_t *net, const pathway_t *w, uint32_t width
     c->row_unit[w->window_y] = c->units;
 }
 
-int group_class_create(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
-                       uint32_t stride, group_class_t *c) {
+int group_class_create(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
+                       uint32_t ix, uint32_t iy, uint32_t stride, group_class_t *c) {
     uint32_t rows = w->window_y;
     uint32_t members = group_targets(&net->population[w->target], ix);
     uint32_t width = w->window_x + pathway_base_x(w, ix + members - 1) - pathway_base_x(w, ix);
@@ -112,7 +115,8 @@ int group_class_create(const network_t *net, const pathway_t *w, uint32_t ix, ui
         c->row_last = c->row_first + rows;
         c->site = c->row_last + rows;
         expect(net, w, ix, iy, width, pi, expected, c);
-        place_units(net, w, width, stride, expected, expected + (size_t)rows * width, column, c);
+        place_units(net, simd, w, width, stride, expected, expected + (size_t)rows * width, column,
+                    c);
     }
     free(pi);
     free(expected);
@@ -137,7 +141,8 @@ static double pieces_expected(double listed) {
 }
 
 /* Expected bytes of one pathway's blocks: groups of one class are alike. */
-static int pathway_bytes(const network_t *net, const pathway_t *w, double *bytes) {
+static int pathway_bytes(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
+                         double *bytes) {
     const population_t *to = &net->population[w->target];
     image_t image = image_of(net, w->source);
     double code = net->weight_bits / 8.0, bands = window_bands(w, &image);
@@ -154,7 +159,7 @@ static int pathway_bytes(const network_t *net, const pathway_t *w, double *bytes
             if (groups == 0)
                 continue;
             group_class_t c;
-            int done = group_class_create(net, w, ix, cy, image.stride, &c);
+            int done = group_class_create(net, simd, w, ix, cy, image.stride, &c);
             double rows = (to->ny - cy + w->classes_y - 1) / w->classes_y;
             double lists = bands * pieces_expected(c.listed / bands);
             group_class_destroy(&c);
@@ -164,21 +169,24 @@ static int pathway_bytes(const network_t *net, const pathway_t *w, double *bytes
                               targets * (c.in_units * code + bands * sizeof(uint32_t) +
                                          lists * piece_bytes(net->weight_bits)));
         }
-    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 32.0);
+    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 96.0);
     return 1;
 }
 
 status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint64_t *state_bytes) {
     double bytes = 0.0;
+    const simd_ops_t *simd;
     *state_bytes = 0;
+    TRY(simd_choose(SIMD_BEST, &simd));
     for (uint32_t k = 0; k < net->pathways; k++)
-        if (!pathway_bytes(net, &net->pathway[k], &bytes))
+        if (!pathway_bytes(net, simd, &net->pathway[k], &bytes))
             FAIL(STATUS_FAILED, "no memory for the window of a pathway");
     for (uint32_t a = 0; a < net->populations; a++) {
         image_t image = image_of(net, a);
         *state_bytes +=
-            net->trials * (image_bytes(&image) + digits_bytes(&image, net->weight_bits) +
-                           8ull * population_size(&net->population[a]));
+            images_of(net) * (image_bytes(&image) + digits_bytes(&image, net->weight_bits)) +
+            batches_of(net) * batch_bytes(&image) +
+            net->trials * 8ull * population_size(&net->population[a]);
     }
     *connectivity_bytes = (uint64_t)bytes;
     return STATUS_OK;

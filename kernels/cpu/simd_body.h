@@ -32,6 +32,83 @@ static uint32_t connected(const uint32_t *word, const uint32_t *threshold, uint3
     return count;
 }
 
+/* sum[targets][BATCH] of one group; `rates`: [sites][BATCH], from where the first target's window
+ * begins. */
+static inline __attribute__((always_inline)) void
+group_batch_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned char *record,
+                 const uint32_t *pieces, const int32_t *rates, const uint32_t *column_start,
+                 uint32_t targets, uint32_t bits, int64_t (*sum)[BATCH]) {
+    const uint32_t *mask = (const uint32_t *)record;
+    uint32_t codes = 0;
+    for (uint32_t k = 0; k < c->units * GROUP_TARGETS; k++)
+        codes += (uint32_t)__builtin_popcount(mask[k]);
+    const unsigned char *plane = record + head_bytes(c, bits);
+    const unsigned char *low = plane + codes * code_size(bits);
+    batch_sum_t total[GROUP_TARGETS];
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+        total[t] = batch_zero();
+    for (uint32_t k = 0, at = 0; k < c->units; k++) {
+        const int32_t *unit = rates + (size_t)c->site[k] * BATCH;
+        for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
+            batch_sum_t one = total[t];
+            __builtin_prefetch(plane + at * code_size(bits) + AHEAD);
+            for (uint32_t left = mask[k * GROUP_TARGETS + t]; left != 0; left &= left - 1)
+                one = batch_add(one, stored_code(plane, low, bits, at++),
+                                unit + (uint32_t)__builtin_ctz(left) * BATCH);
+            total[t] = one;
+        }
+    }
+    const unsigned char *piece = record + units_bytes(c, bits, codes);
+    for (uint32_t t = 0; t < targets; t++) {
+        const int32_t *window = rates + (size_t)(column_start[t] - column_start[0]) * BATCH;
+        batch_sum_t one = total[t];
+        for (uint32_t band = 0; band < p->bands; band++, window += (size_t)BAND_SITES * BATCH) {
+            for (uint32_t k = 0; k < *pieces; k++, piece += piece_bytes(bits))
+                for (uint32_t i = 0; i < PIECE; i++)
+                    one = batch_add(one, piece_code(piece, bits, i),
+                                    window + (size_t)((const uint16_t *)piece)[i] * BATCH);
+            pieces++;
+        }
+        batch_store(one, sum[t]);
+    }
+}
+
+static inline __attribute__((always_inline)) void
+batch_sums_of(const backend_state_t *state, uint32_t k, uint32_t pathway, uint32_t block,
+              int64_t (*sum)[BATCH], uint32_t bits) {
+    const pathway_t *w = &state->net.pathway[pathway];
+    const cpu_pathway_t *p = &state->pathway[pathway];
+    const block_t *b = &p->block[block];
+    const population_t *to = &state->net.population[w->target];
+    const int32_t *rates = batch_codes(state, k, w->source);
+    const uint32_t *pieces = b->pieces;
+    uint32_t first = block_first(to, block), end = block_first(to, block + 1);
+    for (uint32_t group = 0; first < end; group++) {
+        uint32_t ix = first % to->nx, iy = first / to->nx, targets = group_targets(to, first);
+        size_t site = (size_t)p->row_start[iy] + p->column_start[ix];
+        group_batch_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
+                         b->record + b->start[group], pieces, rates + site * BATCH,
+                         p->column_start + ix, targets, bits, sum);
+        first += targets;
+        sum += targets;
+        pieces += (size_t)targets * p->bands;
+    }
+}
+
+static void batch_sums(const backend_state_t *state, uint32_t k, uint32_t pathway, uint32_t block,
+                       int64_t sum[BLOCK_TARGETS][BATCH]) {
+    switch (state->net.weight_bits) {
+    case 8:
+        batch_sums_of(state, k, pathway, block, sum, 8);
+        break;
+    case 16:
+        batch_sums_of(state, k, pathway, block, sum, 16);
+        break;
+    default:
+        batch_sums_of(state, k, pathway, block, sum, 24);
+    }
+}
+
 static void digits(uint32_t bits, const image_t *image, uint32_t row, const int32_t *RESTRICT code,
                    unsigned char *planes) {
     size_t sites = digit_sites(image), first = (size_t)row * image->stride;
@@ -123,14 +200,13 @@ add_byte_units(const group_class_t *c, const uint32_t *mask, const unsigned char
 }
 
 /* Adds a band's pieces; `rate`: the band's first site. */
-static inline __attribute__((always_inline)) vector_t add_pieces(vector_t sum,
-                                                                 const unsigned char *piece,
-                                                                 const int32_t *rate,
-                                                                 uint32_t pieces, uint32_t bits) {
+static inline __attribute__((always_inline)) list_sum_t add_pieces(list_sum_t sum,
+                                                                   const unsigned char *piece,
+                                                                   const int32_t *rate,
+                                                                   uint32_t pieces, uint32_t bits) {
     for (uint32_t k = 0; k < pieces; k++, piece += piece_bytes(bits)) {
         __builtin_prefetch(piece + AHEAD);
-        sum = vector_multiply_add(sum, piece_codes(piece + OFFSETS_BYTES, bits),
-                                  vector_listed_rates(rate, (const uint16_t *)piece));
+        sum = list_add(sum, piece + OFFSETS_BYTES, bits, rate, (const uint16_t *)piece);
     }
     return sum;
 }
@@ -170,16 +246,17 @@ group_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned char *
     at = record + ((size_t)(at - record) + 7) / 8 * 8;
     for (uint32_t t = 0; t < targets; t++) {
         const int32_t *window = rates.code + site + (column_start[t] - column_start[0]);
+        list_sum_t list = list_zero();
         for (uint32_t band = 0; band < p->bands; band++, window += BAND_SITES) {
-            total[t] = add_pieces(total[t], at, window, *pieces, bits);
+            list = add_pieces(list, at, window, *pieces, bits);
             at += *pieces++ * piece_bytes(bits);
         }
-        sum[t] = vector_total(total[t]) - excess[t];
+        sum[t] = vector_total(total[t]) + list_total(list) - excess[t];
     }
 }
 
 static inline __attribute__((always_inline)) void block_sums_of(const backend_state_t *state,
-                                                                uint32_t trial, uint32_t pathway,
+                                                                uint32_t k, uint32_t pathway,
                                                                 uint32_t block, int64_t *sum,
                                                                 uint32_t bits) {
     const pathway_t *w = &state->net.pathway[pathway];
@@ -187,7 +264,7 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     const block_t *b = &p->block[block];
     const image_t *image = &state->image[w->source];
     const population_t *to = &state->net.population[w->target];
-    const rates_t rates = {image_codes(image, trial), image_digits(state, trial, w->source),
+    const rates_t rates = {image_codes(image, k), image_digits(state, k, w->source),
                            digit_sites(image)};
     const uint32_t *pieces = b->pieces;
     uint32_t first = block_first(to, block), end = block_first(to, block + 1);
@@ -209,17 +286,17 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     }
 }
 
-static void block_sums(const backend_state_t *state, uint32_t trial, uint32_t pathway,
-                       uint32_t block, int64_t *sum) {
+static void block_sums(const backend_state_t *state, uint32_t k, uint32_t pathway, uint32_t block,
+                       int64_t *sum) {
     switch (state->net.weight_bits) {
     case 8:
-        block_sums_of(state, trial, pathway, block, sum, 8);
+        block_sums_of(state, k, pathway, block, sum, 8);
         break;
     case 16:
-        block_sums_of(state, trial, pathway, block, sum, 16);
+        block_sums_of(state, k, pathway, block, sum, 16);
         break;
     default:
-        block_sums_of(state, trial, pathway, block, sum, 24);
+        block_sums_of(state, k, pathway, block, sum, 24);
     }
 }
 
@@ -257,4 +334,5 @@ static uint32_t neurons(const population_t *p, uint32_t rate_bits, uint32_t n,
     }
 }
 
-const simd_ops_t SIMD_OPS = {SIMD_NAME, words, connected, block_sums, digits, neurons};
+const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,     UNIT_16, words,  connected,
+                             block_sums, batch_sums, digits,  neurons};

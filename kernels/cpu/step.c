@@ -58,29 +58,56 @@ int cpu_has_simd(int simd) {
     return simd_choose(simd, &ops) == STATUS_OK;
 }
 
-/* One image row, and its digits: that of `rate` [ny][nx], columns left..left+width, wrapped. */
-static void image_row(const backend_state_t *state, uint32_t trial, uint32_t population,
-                      const int32_t *rate, uint32_t row) {
-    const population_t *p = &state->net.population[population];
-    const image_t *image = &state->image[population];
-    uint32_t iy = (uint32_t)((image->top + (int64_t)row + 2 * (int64_t)p->ny) % p->ny);
-    const int32_t *from = rate + (size_t)iy * p->nx;
-    int32_t *to = image_codes(image, trial) + (size_t)row * image->stride;
+/* A row of a population in its image: to[width] from row[nx], wrapped. */
+static void row_wrap(const population_t *p, const image_t *image, const int32_t *row, int32_t *to) {
     for (uint32_t done = 0; done < image->width;) {
         uint32_t x = (uint32_t)((image->left + (int64_t)done + 2 * (int64_t)p->nx) % p->nx);
         uint32_t count = p->nx - x < image->width - done ? p->nx - x : image->width - done;
-        memcpy(to + done, from + x, count * sizeof *to);
+        memcpy(to + done, row + x, count * sizeof *to);
         done += count;
     }
-    state->simd->digits(state->net.weight_bits, image, row, to,
-                        image_digits(state, trial, population));
 }
 
-void cpu_image_fill(backend_state_t *state, uint32_t trial, uint32_t population,
-                    const int32_t *rate) {
+/* The row of rate[ny][nx] that an image row shows. */
+static const int32_t *row_shown(const population_t *p, const image_t *image, const int32_t *rate,
+                                uint32_t row) {
+    return rate + (image->top + (int64_t)row + 2 * (int64_t)p->ny) % p->ny * p->nx;
+}
+
+/* One image row, and its digits. */
+static void image_row(const backend_state_t *state, uint32_t k, uint32_t population,
+                      const int32_t *rate, uint32_t row) {
+    const population_t *p = &state->net.population[population];
+    const image_t *image = &state->image[population];
+    int32_t *to = image_codes(image, k) + (size_t)row * image->stride;
+    row_wrap(p, image, row_shown(p, image, rate, row), to);
+    state->simd->digits(state->net.weight_bits, image, row, to, image_digits(state, k, population));
+}
+
+/* The same of all trials of a batch; the places of trials that there are not keep their zeros. */
+static void batch_row(const backend_state_t *state, uint32_t batch, uint32_t population,
+                      uint32_t row) {
+    const population_t *p = &state->net.population[population];
+    const image_t *image = &state->image[population];
+    int32_t *to = batch_codes(state, batch, population) + (size_t)row * image->stride * BATCH;
+    uint32_t first = batch * BATCH, trials = state->net.trials - first;
+    const int32_t *from[BATCH];
+    trials = trials < BATCH ? trials : BATCH;
+    for (uint32_t k = 0; k < trials; k++)
+        from[k] = row_shown(p, image,
+                            state->rate[population] + state_at(state, first + k, population), row);
+    uint32_t column = (uint32_t)((image->left + 2 * (int64_t)p->nx) % p->nx);
+    for (uint32_t x = 0; x < image->width; x++, column++, to += BATCH) {
+        column = column == p->nx ? 0 : column;
+        for (uint32_t k = 0; k < trials; k++)
+            to[k] = from[k][column];
+    }
+}
+
+void cpu_image_fill(backend_state_t *state, uint32_t k, uint32_t population, const int32_t *rate) {
 #pragma omp parallel for num_threads(state->threads)
     for (uint32_t row = 0; row < state->image[population].height; row++)
-        image_row(state, trial, population, rate, row);
+        image_row(state, k, population, rate, row);
 }
 
 void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t population) {
@@ -88,40 +115,99 @@ void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t populati
     float unit = rate_unit(p->rate_shift), limit = rate_limit(state->net.rate_bits);
     const float *h = state->h[population] + state_at(state, trial, population);
     int32_t *rate = state->rate[population] + state_at(state, trial, population);
+    uint32_t batched = batches_of(&state->net) * BATCH;
 #pragma omp parallel for num_threads(state->threads)
     for (uint32_t i = 0; i < population_size(p); i++)
         rate[i] = rate_code(gain_rate(p->gain, h[i]), unit, limit);
-    cpu_image_fill(state, trial, population, rate);
+    if (trial >= batched) {
+        cpu_image_fill(state, trial - batched, population, rate);
+        return;
+    }
+#pragma omp parallel for num_threads(state->threads)
+    for (uint32_t row = 0; row < state->image[population].height; row++)
+        batch_row(state, trial / BATCH, population, row);
 }
 
-/* One block of targets through one step: sums over its pathways in config order, added in double;
- * noise; the neurons' update. Reads the images of the step before, writes h and rate codes. */
-static uint32_t step_block(backend_state_t *state, uint32_t trial, uint32_t population,
-                           uint32_t block, uint64_t step) {
+/* Noise and update of one block's neurons in one trial. */
+static uint32_t step_neurons(backend_state_t *state, uint32_t trial, uint32_t population,
+                             uint32_t block, uint64_t step, const float *synaptic) {
     const network_t *net = &state->net;
     const population_t *p = &net->population[population];
     uint32_t first = block_first(p, block), n = block_first(p, block + 1) - first;
-    int64_t sum[BLOCK_TARGETS];
+    uint32_t word[BLOCK_TARGETS + 4], skip = first % 4;
+    size_t at = state_at(state, trial, population) + first;
+    if (p->noise != 0.0f)
+        state->simd->words(net->seed, stream_of_noise(population, step), of_trial(trial, first) / 4,
+                           (skip + n + 3) / 4, word);
+    return state->simd->neurons(p, net->rate_bits, n, synaptic, word + skip,
+                                state->h[population] + at, state->rate[population] + at);
+}
+
+/* One block of targets through one step, in one trial without a batch: sums over its pathways in
+ * config order, added in double; the neurons. Reads the images of the step before. */
+static uint32_t step_single(backend_state_t *state, uint32_t single, uint32_t population,
+                            uint32_t block, uint64_t step) {
+    const network_t *net = &state->net;
+    int64_t sum[BLOCK_TARGETS] = {0};
     double input[BLOCK_TARGETS] = {0};
     float synaptic[BLOCK_TARGETS];
-    uint32_t word[BLOCK_TARGETS + 4], skip = first % 4;
     for (uint32_t k = 0; k < net->pathways; k++) {
         const pathway_t *w = &net->pathway[k];
         if (w->target != population)
             continue;
-        state->simd->block_sums(state, trial, k, block, sum);
+        state->simd->block_sums(state, single, k, block, sum);
         double unit = pathway_unit(w, &net->population[w->source]);
-        for (uint32_t t = 0; t < n; t++)
+        for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
             input[t] += (double)sum[t] * unit;
     }
-    for (uint32_t t = 0; t < n; t++)
+    for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
         synaptic[t] = (float)input[t];
-    if (p->noise != 0.0f)
-        state->simd->words(net->seed, stream_of_noise(population, step), of_trial(trial, first) / 4,
-                           (skip + n + 3) / 4, word);
-    size_t at = state_at(state, trial, population) + first;
-    return state->simd->neurons(p, net->rate_bits, n, synaptic, word + skip,
-                                state->h[population] + at, state->rate[population] + at);
+    return step_neurons(state, batches_of(net) * BATCH + single, population, block, step, synaptic);
+}
+
+static uint32_t step_batch(backend_state_t *state, uint32_t batch, uint32_t population,
+                           uint32_t block, uint64_t step) {
+    const network_t *net = &state->net;
+    int64_t sum[BLOCK_TARGETS][BATCH] = {{0}};
+    double input[BLOCK_TARGETS][BATCH] = {{0}};
+    float synaptic[BLOCK_TARGETS];
+    uint32_t saturated = 0;
+    for (uint32_t k = 0; k < net->pathways; k++) {
+        const pathway_t *w = &net->pathway[k];
+        if (w->target != population)
+            continue;
+        state->simd->batch_sums(state, batch, k, block, sum);
+        double unit = pathway_unit(w, &net->population[w->source]);
+        for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
+            for (uint32_t j = 0; j < BATCH; j++)
+                input[t][j] += (double)sum[t][j] * unit;
+    }
+    for (uint32_t j = 0; j < BATCH && batch * BATCH + j < net->trials; j++) {
+        for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
+            synaptic[t] = (float)input[t][j];
+        saturated += step_neurons(state, batch * BATCH + j, population, block, step, synaptic);
+    }
+    return saturated;
+}
+
+static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t block,
+                           uint64_t step) {
+    uint32_t saturated = 0;
+    for (uint32_t k = 0; k < batches_of(&state->net); k++)
+        saturated += step_batch(state, k, population, block, step);
+    for (uint32_t k = 0; k < singles_of(&state->net); k++)
+        saturated += step_single(state, k, population, block, step);
+    return saturated;
+}
+
+/* Shows the rates of all trials in the images, one row of each. */
+static void show_row(const backend_state_t *state, uint32_t population, uint32_t row) {
+    uint32_t batches = batches_of(&state->net);
+    for (uint32_t k = 0; k < batches; k++)
+        batch_row(state, k, population, row);
+    for (uint32_t k = 0; k < singles_of(&state->net); k++)
+        image_row(state, k, population,
+                  state->rate[population] + state_at(state, batches * BATCH + k, population), row);
 }
 
 /* A barrier that gives the processor away after a short wait: OpenMP's own may spin for
@@ -157,8 +243,7 @@ static uint64_t step_share(backend_state_t *state, uint32_t population, share_t 
     uint32_t end = share_first(blocks, whose + 1, state->threads), taken;
     while ((taken = atomic_fetch_add(&share[whose].next[population], TAKEN_AT_ONCE)) < end - first)
         for (uint32_t k = 0; k < TAKEN_AT_ONCE && first + taken + k < end; k++)
-            for (uint32_t trial = 0; trial < state->net.trials; trial++)
-                saturated += step_block(state, trial, population, first + taken + k, step);
+            saturated += step_block(state, population, first + taken + k, step);
     return saturated;
 }
 
@@ -183,10 +268,9 @@ status_t cpu_step(backend_state_t *state, uint64_t first_step, uint32_t count) {
             for (uint32_t a = 0; a < net->populations; a++)
                 atomic_store(&share[mine].next[a], 0);
         for (uint32_t a = 0; a < net->populations; a++)
-#pragma omp for schedule(static) nowait collapse(2)
-            for (uint32_t trial = 0; trial < net->trials; trial++)
-                for (uint32_t row = 0; row < state->image[a].height; row++)
-                    image_row(state, trial, a, state->rate[a] + state_at(state, trial, a), row);
+#pragma omp for schedule(static) nowait
+            for (uint32_t row = 0; row < state->image[a].height; row++)
+                show_row(state, a, row);
         barrier_wait(&barrier, (unsigned)present);
     }
     free(share);
@@ -203,6 +287,7 @@ static void destroy(backend_state_t *state) {
         free(state->rate[a]);
         free(state->image[a].code);
         free(state->digits[a]);
+        free(state->batch[a]);
     }
     free(state);
 }
@@ -213,14 +298,17 @@ static status_t state_create(backend_state_t *state, uint64_t *bytes) {
         size_t n = (size_t)net->trials * population_size(&net->population[b]);
         image_t *image = &state->image[b];
         *image = image_of(net, b);
-        image->code = allocate(net->trials * image_bytes(image));
-        size_t digits = net->trials * digits_bytes(image, net->weight_bits);
+        image->code = allocate(images_of(net) * image_bytes(image));
+        size_t digits = images_of(net) * digits_bytes(image, net->weight_bits);
+        size_t batches = batches_of(net) * batch_bytes(image);
         state->digits[b] = allocate(digits);
+        state->batch[b] = batches > 0 ? allocate(batches) : NULL;
         state->h[b] = allocate(n * sizeof *state->h[b]);
         state->rate[b] = allocate(n * sizeof *state->rate[b]);
-        if (!image->code || !state->digits[b] || !state->h[b] || !state->rate[b])
+        if (!image->code || !state->digits[b] || (batches > 0 && !state->batch[b]) ||
+            !state->h[b] || !state->rate[b])
             FAIL(STATUS_FAILED, "no memory for the state of %zu neurons", n);
-        *bytes += net->trials * image_bytes(image) + digits +
+        *bytes += images_of(net) * image_bytes(image) + digits + batches +
                   n * (sizeof *state->h[b] + sizeof *state->rate[b]);
     }
     return STATUS_OK;

@@ -1,10 +1,11 @@
 /* As much of CUDA as kernels/cuda uses, on a processor: its sources compile unchanged with a C++
- * compiler that finds this header first. A warp's 32 lanes are coroutines, each with its own stack,
- * that run one after the other from one warp-wide call to the next; so a lane that skips one, or
- * meets another call than its neighbours, is found, and memory shared without __syncwarp shows (the
- * lanes' order is reversed every time). What it cannot show: anything about the memory model
- * between warps, which here run one after the other, and the device's own arithmetic. Device memory
- * is the host's: filled with rubbish when allocated, counted, failing on request. */
+ * compiler that finds this header first. A block's threads are coroutines, each with its own stack.
+ * A warp's 32 lanes run one after the other from one warp-wide call to the next; so a lane that
+ * skips one, or meets another call than its neighbours, is found, and memory shared without
+ * __syncwarp shows (the lanes' order is reversed every time). A block's warps run one after the
+ * other from one __syncthreads to the next, in an order that is reversed every time too. What it
+ * cannot show: anything about the memory model between warps, and the device's own arithmetic.
+ * Device memory is the host's: filled with rubbish when allocated, counted, failing on request. */
 #pragma once
 
 #include <setjmp.h>
@@ -15,51 +16,63 @@
 #include <ucontext.h>
 
 #include <functional>
+#include <vector>
 
 #define __global__
 #define __device__
-#define __shared__ static
-#define __launch_bounds__(threads)
+#define __shared__ thread_local /* one block at a time, on one thread */
+#define __launch_bounds__(...)
 
 struct dim3 {
     unsigned x, y, z;
     dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
+struct alignas(16) int4 {
+    int x, y, z, w;
+};
 static dim3 threadIdx, blockIdx;
 
-/* Warps. */
+/* Dynamic shared memory: what lies beyond a launch's part must stay as it is. */
+enum { SIMT_SHARED = 256 * 1024 };
+thread_local int4 shared_memory[SIMT_SHARED / sizeof(int4)];
 
-enum { SIMT_LANES = 32, SIMT_STACK = 1 << 16 };
+/* Blocks, warps, lanes. */
 
-static struct {
-    std::function<void()> body; /* of one lane */
-    ucontext_t start[SIMT_LANES], home;
-    jmp_buf scheduler, lane[SIMT_LANES];
+enum { SIMT_LANES = 32, SIMT_WARPS = 8, SIMT_STACK = 1 << 16 };
+
+struct simt_warp_t {
+    ucontext_t start[SIMT_LANES];
+    jmp_buf lane[SIMT_LANES];
     char stack[SIMT_LANES][SIMT_STACK];
     bool started[SIMT_LANES], done[SIMT_LANES];
-    unsigned current, turn;
+    unsigned turn, running;
     struct {
         const char *call;
         uint64_t value[SIMT_LANES];
     } meeting[2]; /* this one, and the last, which slower lanes still read */
+};
+static struct {
+    std::function<void()> body; /* of one thread */
+    simt_warp_t warp[SIMT_WARPS], *at;
+    jmp_buf scheduler;
+    unsigned current, barriers;
 } simt;
 
 static inline void simt_require(bool condition, const char *message) {
     if (condition)
         return;
-    fprintf(stderr, "simt: block %u, lane %u: %s\n", blockIdx.x, simt.current, message);
+    fprintf(stderr, "simt: block %u, thread %u: %s\n", blockIdx.x, threadIdx.x, message);
     abort();
 }
 
 static inline void simt_leave() {
-    unsigned lane = simt.current;
-    if (_setjmp(simt.lane[lane]) == 0)
+    if (_setjmp(simt.at->lane[simt.current]) == 0)
         _longjmp(simt.scheduler, 1);
 }
 
 /* Hands in a value and waits for all lanes; then value[lane] are theirs. */
 static inline const uint64_t *simt_meet(const char *call, uint64_t value) {
-    auto *meeting = &simt.meeting[simt.turn % 2];
+    auto *meeting = &simt.at->meeting[simt.at->turn % 2];
     if (!meeting->call)
         meeting->call = call;
     simt_require(strcmp(meeting->call, call) == 0, "the warp's lanes meet in different calls");
@@ -71,43 +84,71 @@ static inline const uint64_t *simt_meet(const char *call, uint64_t value) {
 static inline void simt_lane() {
     for (;;) { /* a kernel after the other, on the same stack */
         simt.body();
-        simt.done[simt.current] = true;
+        simt.at->done[simt.current] = true;
         simt_leave();
     }
 }
 
 /* Runs one lane to its next meeting or its end. */
 static inline void simt_resume(unsigned lane) {
+    simt_warp_t *warp = simt.at;
     simt.current = lane;
-    threadIdx.x = threadIdx.x / SIMT_LANES * SIMT_LANES + lane;
+    threadIdx.x = (unsigned)(warp - simt.warp) * SIMT_LANES + lane;
     if (_setjmp(simt.scheduler) != 0)
         return;
-    if (simt.started[lane])
-        _longjmp(simt.lane[lane], 1);
-    simt.started[lane] = true;
-    getcontext(&simt.start[lane]);
-    simt.start[lane].uc_stack.ss_sp = simt.stack[lane];
-    simt.start[lane].uc_stack.ss_size = SIMT_STACK;
-    makecontext(&simt.start[lane], simt_lane, 0);
-    setcontext(&simt.start[lane]);
+    if (warp->started[lane])
+        _longjmp(warp->lane[lane], 1);
+    warp->started[lane] = true;
+    getcontext(&warp->start[lane]);
+    warp->start[lane].uc_stack.ss_sp = warp->stack[lane];
+    warp->start[lane].uc_stack.ss_size = SIMT_STACK;
+    makecontext(&warp->start[lane], simt_lane, 0);
+    setcontext(&warp->start[lane]);
 }
 
-static inline void simt_warp() {
-    memset(simt.done, 0, sizeof simt.done);
-    for (unsigned running = SIMT_LANES; running > 0; simt.turn++) {
-        simt.meeting[simt.turn % 2].call = NULL;
-        for (unsigned k = 0; k < SIMT_LANES; k++) {
-            unsigned lane = simt.turn % 2 ? SIMT_LANES - 1 - k : k;
-            if (simt.done[lane])
+/* Runs a warp to its next __syncthreads (true) or its end. */
+static inline bool simt_run(simt_warp_t *warp, unsigned lanes) {
+    simt.at = warp;
+    while (warp->running > 0) {
+        warp->turn++;
+        warp->meeting[warp->turn % 2].call = NULL;
+        for (unsigned k = 0; k < lanes; k++) {
+            unsigned lane = warp->turn % 2 ? lanes - 1 - k : k;
+            if (warp->done[lane])
                 continue;
             simt_resume(lane);
-            running -= simt.done[lane];
+            warp->running -= warp->done[lane];
         }
-        simt_require(running == 0 || running == SIMT_LANES,
+        simt_require(warp->running == 0 || warp->running == lanes,
                      "some lanes have ended, others wait for the whole warp");
+        const char *call = warp->meeting[warp->turn % 2].call;
+        if (call && strcmp(call, "syncthreads") == 0)
+            return true;
+    }
+    return false;
+}
+
+static inline void simt_block(unsigned threads) {
+    unsigned warps = (threads + SIMT_LANES - 1) / SIMT_LANES;
+    unsigned lanes = threads < SIMT_LANES ? threads : (unsigned)SIMT_LANES;
+    simt_require(warps <= SIMT_WARPS && threads == (warps - 1) * SIMT_LANES + lanes,
+                 "a block's size");
+    for (unsigned k = 0; k < warps; k++) {
+        memset(simt.warp[k].done, 0, sizeof simt.warp[k].done);
+        simt.warp[k].running = lanes;
+    }
+    for (unsigned waiting = warps; waiting > 0; simt.barriers++) {
+        waiting = 0;
+        for (unsigned k = 0; k < warps; k++)
+            waiting += simt_run(&simt.warp[simt.barriers % 2 ? warps - 1 - k : k], lanes);
+        simt_require(waiting == 0 || waiting == warps,
+                     "some warps have ended, others wait for the whole block");
     }
 }
 
+static inline void __syncthreads() {
+    simt_meet("syncthreads", 0);
+}
 static inline unsigned __ballot_sync(unsigned mask, bool vote) {
     simt_require(mask == 0xffffffffu, "not a full mask");
     const uint64_t *votes = simt_meet("ballot", vote);
@@ -116,13 +157,29 @@ static inline unsigned __ballot_sync(unsigned mask, bool vote) {
         all |= (unsigned)votes[lane] << lane;
     return all;
 }
-template <typename T> static T __shfl_xor_sync(unsigned mask, T x, int distance) {
+template <typename T> static T simt_shuffle(unsigned mask, T x, unsigned from) {
     simt_require(mask == 0xffffffffu, "not a full mask");
-    unsigned from = simt.current ^ (unsigned)distance;
     return (T)simt_meet("shuffle", (uint64_t)x)[from];
+}
+template <typename T> static T __shfl_xor_sync(unsigned mask, T x, int distance) {
+    return simt_shuffle(mask, x, simt.current ^ (unsigned)distance);
+}
+template <typename T> static T __shfl_up_sync(unsigned mask, T x, unsigned distance) {
+    return simt_shuffle(mask, x, simt.current - (simt.current < distance ? 0 : distance));
+}
+template <typename T> static T __shfl_sync(unsigned mask, T x, int lane) {
+    return simt_shuffle(mask, x, (unsigned)lane % SIMT_LANES);
 }
 static inline void __syncwarp() {
     simt_meet("syncwarp", 0);
+}
+template <typename T> static T __ldcs(const T *x) {
+    return *x;
+}
+static inline unsigned atomicOr(unsigned *x, unsigned bits) {
+    unsigned before = *x;
+    *x = before | bits;
+    return before;
 }
 template <typename T> static T atomicAdd(T *sum, T x) {
     T before = *sum;
@@ -137,8 +194,19 @@ static inline int __popc(unsigned x) {
 
 typedef enum { cudaSuccess, cudaErrorMemoryAllocation } cudaError_t;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin };
+/* A graph is its launches; a stream runs them at once, or records them. */
+typedef std::vector<std::function<void()>> *cudaGraph_t, *cudaGraphExec_t;
+struct simt_stream_t {
+    cudaGraph_t recording;
+};
+typedef simt_stream_t *cudaStream_t;
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
+    size_t dynamicSmemBytes;
+    cudaStream_t stream;
 };
 struct cudaDeviceProp {
     char name[256];
@@ -149,19 +217,40 @@ struct cudaFuncAttributes {};
 /* What a test sets and reads. */
 static struct {
     size_t memory_free = (size_t)1 << 34;
-    long allocations, allowed = -1; /* living; how many more succeed, if not negative */
-    uint64_t bytes;                 /* of all allocations so far */
+    long allocations, allowed = -1;     /* living; how many more succeed, if not negative */
+    uint64_t bytes;                     /* of all allocations so far */
+    uint64_t living;                    /* bytes of living allocations */
+    int shared = 227 * 1024;            /* bytes of shared memory a block may have */
+    long shared_used, graphs, launches; /* most bytes in a launch; graphs launched; kernels */
 } simt_device;
 
+static inline void simt_launch(const std::function<void()> &body, dim3 grid, dim3 block,
+                               size_t shared) {
+    char *memory = (char *)shared_memory;
+    simt_device.launches++;
+    simt_require(shared <= (size_t)simt_device.shared, "too much shared memory");
+    simt_device.shared_used =
+        (long)shared > simt_device.shared_used ? (long)shared : simt_device.shared_used;
+    simt.body = body;
+    size_t guard = SIMT_SHARED - shared < 4096 ? SIMT_SHARED - shared : 4096;
+    for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
+        for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
+            memset(memory, 0xa5, shared + guard);
+            simt_block(block.x);
+            for (size_t k = 0; k < guard; k++)
+                simt_require(memory[shared + k] == (char)0xa5, "beyond the shared memory");
+        }
+}
 template <typename... P, typename... A>
 static cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(P...),
                                       A... arguments) {
-    simt.body = [=]() { kernel(arguments...); };
-    for (blockIdx.x = 0; blockIdx.x < config->gridDim.x; blockIdx.x++)
-        for (unsigned first = 0; first < config->blockDim.x; first += SIMT_LANES) {
-            threadIdx.x = first;
-            simt_warp();
-        }
+    dim3 grid = config->gridDim, block = config->blockDim;
+    size_t shared = config->dynamicSmemBytes;
+    auto launch = [=]() { simt_launch([=]() { kernel(arguments...); }, grid, block, shared); };
+    if (config->stream && config->stream->recording)
+        config->stream->recording->push_back(launch);
+    else
+        launch();
     return cudaSuccess;
 }
 template <typename T> static cudaError_t cudaMalloc(T **memory, size_t bytes) {
@@ -171,13 +260,70 @@ template <typename T> static cudaError_t cudaMalloc(T **memory, size_t bytes) {
     simt_device.allowed -= simt_device.allowed > 0;
     simt_device.allocations++;
     simt_device.bytes += bytes;
-    *memory = (T *)malloc(bytes + 1);
+    simt_device.living += bytes;
+    size_t *whole = (size_t *)malloc(bytes + 17); /* its size, 16 bytes before */
+    whole[0] = bytes;
+    *memory = (T *)(whole + 2);
     memset((void *)*memory, 0xa5, bytes);
     return cudaSuccess;
 }
 static inline cudaError_t cudaFree(void *memory) {
-    simt_device.allocations -= memory != NULL;
-    free(memory);
+    if (!memory)
+        return cudaSuccess;
+    size_t *whole = (size_t *)memory - 2;
+    simt_device.allocations--;
+    simt_device.living -= whole[0];
+    free(whole);
+    return cudaSuccess;
+}
+static inline cudaError_t cudaStreamCreate(cudaStream_t *stream) {
+    if (simt_device.allowed == 0)
+        return cudaErrorMemoryAllocation;
+    simt_device.allowed -= simt_device.allowed > 0;
+    simt_device.allocations++;
+    *stream = (cudaStream_t)calloc(1, sizeof **stream);
+    return cudaSuccess;
+}
+static inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    simt_device.allocations--;
+    free(stream);
+    return cudaSuccess;
+}
+static inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+    return cudaSuccess;
+}
+static inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    stream->recording = new std::vector<std::function<void()>>;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+    *graph = stream->recording;
+    stream->recording = NULL;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, int) {
+    *exec = new std::vector<std::function<void()>>(*graph);
+    return cudaSuccess;
+}
+static inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+    delete exec;
+    return cudaSuccess;
+}
+static inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
+    simt_device.graphs++;
+    for (auto &launch : *exec)
+        launch();
+    return cudaSuccess;
+}
+template <typename K> static cudaError_t cudaFuncSetAttribute(K *, cudaFuncAttribute, int bytes) {
+    return bytes <= simt_device.shared ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
+    *value = simt_device.shared;
     return cudaSuccess;
 }
 static inline cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind) {
