@@ -21,8 +21,8 @@ static inline size_t plane_code_bytes(plane_t plane) {
 #define UNIT_8 5.0 /* see simd_ops; measured, NOTES.md */
 #define UNIT_16 8.0
 
-/* Units whose products one lane of digit_sum_t can add: two a unit, each below 2^25. */
-enum { UNITS_AT_ONCE = 32 };
+/* Units whose products one lane of digit_sum_t can add: two a unit, each at most 2^25. */
+enum { UNITS_AT_ONCE = 31 };
 
 typedef __m512i codes_t;     /* UNIT_SITES x int16 */
 typedef __m512i digit_sum_t; /* 16 x int32 */
@@ -111,7 +111,7 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
 #define UNIT_8 22.0
 #define UNIT_16 22.0
 
-enum { UNITS_AT_ONCE = 16 }; /* four products a unit in each lane of digit_sum_t */
+enum { UNITS_AT_ONCE = 15 }; /* four products a unit in each lane of digit_sum_t */
 
 typedef struct {
     __m256i half[2]; /* UNIT_SITES x int16 */
@@ -231,7 +231,7 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
 #define UNIT_8 (UNIT_SITES + 1.0) /* never */
 #define UNIT_16 UNIT_8
 
-enum { UNITS_AT_ONCE = 32, LANES = UNIT_SITES / 2 };
+enum { UNITS_AT_ONCE = 31, LANES = UNIT_SITES / 2 };
 
 typedef struct {
     int16_t lane[UNIT_SITES];
