@@ -64,9 +64,10 @@ typedef struct {
     /* Y = J X with the stored weights; X, Y: [vectors][neurons], populations in order, each
      * [ny][nx]. Exact but for 2^(1 - 2 rate_bits) of a source population's largest |x| and the few
      * roundings of adding limbs and pathways in double (limbs.h); the same bits on every device.
-     * Potentials, rates and what the next step does are unchanged. cuda keeps 16 bytes a neuron
-     * from the first call on, beyond footprint's. A vector that is not finite: STATUS_FAILED, and Y
-     * is undefined. */
+     * Potentials, rates and what the next step does are unchanged. cuda keeps, from the
+     * first call on and beyond footprint's, 16 bytes a neuron and vector and 4 bytes an image site
+     * and limb, for at most 4 vectors. A vector that is not finite: STATUS_FAILED, and Y is
+     * undefined. */
     status_t (*apply)(backend_state_t *state, uint32_t vectors, const double *x, double *y);
     const dense_solver_t *dense; /* NULL where its library is too old: the cpu's serves instead */
     const yardsticks_t *yardsticks;

@@ -24,6 +24,10 @@ static void compare(const backend_case_t *k, uint32_t steps, float potential) {
     network_plan_t plan;
     stored_t reference;
     case_plan(k, &plan);
+    for (uint32_t a = 0; a < plan.net.populations && potential != 0.0f; a++) {
+        plan.net.population[a].gain.slope = 1.0f; /* r = h */
+        plan.net.population[a].gain.threshold = 0.0f;
+    }
     const backend_t *const backend[2] = {&backend_cpu, &backend_cpu};
     for (size_t i = 0; i < sizeof STORAGES / sizeof *STORAGES; i++)
         for (size_t j = 0; j < sizeof SIMDS / sizeof *SIMDS; j++) {
@@ -86,6 +90,26 @@ static void largest_products(void **unused) {
                                 1};
             compare(&k, 1, (float)sign * 3.0f);
         }
+    /* -2^15 times -2^10: a digit's least, in every lane. */
+    backend_case_t k = {"largest digits",
+                        {{40, 40}, {3, 2}},
+                        {GAIN_LINEAR, GAIN_LINEAR},
+                        PROFILE_UNIFORM,
+                        RULE_BERNOULLI,
+                        WEIGHTS_CONSTANT,
+                        24,
+                        {0, 0},
+                        {1, 1},
+                        -5,
+                        0,
+                        0,
+                        0.01,
+                        1};
+    network_plan_t plan;
+    case_plan(&k, &plan);
+    int32_t shift = plan.net.population[0].rate_shift;
+    network_plan_destroy(&plan);
+    compare(&k, 1, ldexpf(5.5f * 2048.0f, -shift));
 }
 
 /* The same trials, summed one by one and in a batch, from different initial states. */

@@ -11,7 +11,7 @@
  *
  * Digits. The units' rates are read in parts, so that their products with codes add up exactly in
  * 32 bits. For 16 bits of a code: rate = d0 + d1 2^11 + d2 2^22 with |d0|, |d1| <= 2^10 and |d2| <=
- * 2^9, three planes of int16; 64 products may be added. For 8-bit codes: the four bytes of rate +
+ * 2^9, three planes of int16; 63 products may be added. For 8-bit codes: the four bytes of rate +
  * 2^31, four planes; 2^16 products. What 2^31 adds is taken off by the sum of a target's codes.
  *
  * Record. One group's masks, [units][GROUP_TARGETS]; at 8 bits the sum of every target's codes in
@@ -90,8 +90,7 @@ struct backend_state {
 /* What is compiled once for each instruction set (simd_body.h). */
 struct simd_ops {
     const char *name;
-    /* Listed synapses that take as long as a unit of a target: of 8-bit codes, and of wider ones.
-     */
+    /* Listed synapses that take as long as one unit of a target: at 8 bits, and at more. */
     double unit_8, unit_16;
     /* words[4 n_blocks] = the Philox words of n_blocks consecutive blocks. */
     void (*words)(uint64_t seed, uint64_t sub, uint64_t first_block, uint32_t n_blocks,
@@ -114,8 +113,7 @@ struct simd_ops {
                         const float *synaptic, const uint32_t *words, float *h, int32_t *rate);
 };
 
-/* expand_table[mask]: which of 16 bytes (8 codes of 16 bits, packed) go to the 8 sites of a mask.
- */
+/* expand_table[mask]: which bytes of 8 packed 16-bit codes go to the 8 sites of a mask. */
 extern uint8_t expand_table[256][16];
 extern const simd_ops_t simd_portable, simd_avx2, simd_avx512;
 status_t simd_choose(int simd, const simd_ops_t **ops);

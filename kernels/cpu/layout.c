@@ -7,6 +7,8 @@
  * take as long in a list, or, for the smallest memory, those whose offsets take as much as its
  * mask. */
 static double synapses_worth_a_unit(const network_t *net, const simd_ops_t *simd) {
+    if (net->storage == STORAGE_AUTO && batches_of(net) > 0)
+        return UNIT_SITES + 1.0; /* batches take units apart, bit by bit: none */
     return net->storage == STORAGE_BITMAP ? 2.0
            : net->weight_bits == 8        ? simd->unit_8
                                           : simd->unit_16;

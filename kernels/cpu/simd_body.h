@@ -52,9 +52,10 @@ group_batch_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned 
         for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
             batch_sum_t one = total[t];
             __builtin_prefetch(plane + at * code_size(bits) + AHEAD);
-            for (uint32_t left = mask[k * GROUP_TARGETS + t]; left != 0; left &= left - 1)
-                one = batch_add(one, stored_code(plane, low, bits, at++),
-                                unit + (uint32_t)__builtin_ctz(left) * BATCH);
+            for (uint32_t left = mask[k * GROUP_TARGETS + t]; left != 0; left &= left - 1) {
+                int64_t code = stored_code(plane, low, bits, at++);
+                one = batch_add(one, &code, unit + (uint32_t)__builtin_ctz(left) * BATCH);
+            }
             total[t] = one;
         }
     }
@@ -63,10 +64,15 @@ group_batch_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned 
         const int32_t *window = rates + (size_t)(column_start[t] - column_start[0]) * BATCH;
         batch_sum_t one = total[t];
         for (uint32_t band = 0; band < p->bands; band++, window += (size_t)BAND_SITES * BATCH) {
-            for (uint32_t k = 0; k < *pieces; k++, piece += piece_bytes(bits))
+            for (uint32_t k = 0; k < *pieces; k++, piece += piece_bytes(bits)) {
+                int64_t code[PIECE]; /* in memory, where a multiplication can broadcast it from */
+                __builtin_prefetch(piece + AHEAD);
                 for (uint32_t i = 0; i < PIECE; i++)
-                    one = batch_add(one, piece_code(piece, bits, i),
+                    code[i] = piece_code(piece, bits, i);
+                for (uint32_t i = 0; i < PIECE; i++)
+                    one = batch_add(one, &code[i],
                                     window + (size_t)((const uint16_t *)piece)[i] * BATCH);
+            }
             pieces++;
         }
         batch_store(one, sum[t]);

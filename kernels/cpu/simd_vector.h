@@ -21,8 +21,8 @@ static inline size_t plane_code_bytes(plane_t plane) {
 #define UNIT_8 5.0 /* see simd_ops; measured, NOTES.md */
 #define UNIT_16 8.0
 
-/* Units whose products one lane of digit_sum_t can add: two a unit, each below 2^25. */
-enum { UNITS_AT_ONCE = 32 };
+/* Units whose products one lane of digit_sum_t can add: two a unit, each at most 2^25. */
+enum { UNITS_AT_ONCE = 31 };
 
 typedef __m512i codes_t;     /* UNIT_SITES x int16 */
 typedef __m512i digit_sum_t; /* 16 x int32 */
@@ -91,8 +91,8 @@ typedef struct {
 static inline batch_sum_t batch_zero(void) {
     return (batch_sum_t){_mm512_setzero_si512(), _mm512_setzero_si512()};
 }
-static inline batch_sum_t batch_add(batch_sum_t sum, int32_t code, const int32_t *rate) {
-    __m512i r = _mm512_loadu_si512(rate), c = _mm512_set1_epi32(code);
+static inline batch_sum_t batch_add(batch_sum_t sum, const int64_t *code, const int32_t *rate) {
+    __m512i r = _mm512_loadu_si512(rate), c = _mm512_set1_epi64(*code);
     sum.even = _mm512_add_epi64(sum.even, _mm512_mul_epi32(c, r));
     sum.odd = _mm512_add_epi64(sum.odd, _mm512_mul_epi32(c, _mm512_srli_epi64(r, 32)));
     return sum;
@@ -111,7 +111,7 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
 #define UNIT_8 22.0
 #define UNIT_16 22.0
 
-enum { UNITS_AT_ONCE = 16 }; /* four products a unit in each lane of digit_sum_t */
+enum { UNITS_AT_ONCE = 15 }; /* four products a unit in each lane of digit_sum_t */
 
 typedef struct {
     __m256i half[2]; /* UNIT_SITES x int16 */
@@ -207,8 +207,8 @@ static inline batch_sum_t batch_zero(void) {
     __m256i zero = _mm256_setzero_si256();
     return (batch_sum_t){{zero, zero}, {zero, zero}};
 }
-static inline batch_sum_t batch_add(batch_sum_t sum, int32_t code, const int32_t *rate) {
-    __m256i c = _mm256_set1_epi32(code);
+static inline batch_sum_t batch_add(batch_sum_t sum, const int64_t *code, const int32_t *rate) {
+    __m256i c = _mm256_set1_epi64x(*code);
     for (int h = 0; h < 2; h++) {
         __m256i r = _mm256_loadu_si256((const void *)(rate + h * BATCH / 2));
         sum.even[h] = _mm256_add_epi64(sum.even[h], _mm256_mul_epi32(c, r));
@@ -231,7 +231,7 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
 #define UNIT_8 (UNIT_SITES + 1.0) /* never */
 #define UNIT_16 UNIT_8
 
-enum { UNITS_AT_ONCE = 32, LANES = UNIT_SITES / 2 };
+enum { UNITS_AT_ONCE = 31, LANES = UNIT_SITES / 2 };
 
 typedef struct {
     int16_t lane[UNIT_SITES];
@@ -322,9 +322,9 @@ typedef struct {
 static inline batch_sum_t batch_zero(void) {
     return (batch_sum_t){{0}};
 }
-static inline batch_sum_t batch_add(batch_sum_t sum, int32_t code, const int32_t *rate) {
+static inline batch_sum_t batch_add(batch_sum_t sum, const int64_t *code, const int32_t *rate) {
     for (size_t l = 0; l < BATCH; l++)
-        sum.lane[l] += (int64_t)code * rate[l];
+        sum.lane[l] += *code * rate[l];
     return sum;
 }
 static inline void batch_store(batch_sum_t sum, int64_t *total) {
