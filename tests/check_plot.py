@@ -45,7 +45,7 @@ def share_of_ink(picture, top, bottom, left, right):
 
 def verdict_of(file):
     with h5py.File(file) as run:
-        return list(verdict_rows(read_run(pathlib.Path(file), run, None)))
+        return list(verdict_rows(read_run(pathlib.Path(file), run, None, 0)))
 
 
 def check_run(program, folder):
