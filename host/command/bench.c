@@ -77,6 +77,11 @@ static status_t matrix_fill(const backend_t *backend, backend_state_t *state, co
         m->indptr[i + 1] = sum;
         sum += inputs;
     }
+    uint64_t available;
+    TRY(backend_cpu.memory_free(&available)); /* malloc may promise more than there is */
+    if (sum * (sizeof *m->index + sizeof *m->value) > available)
+        FAIL(STATUS_FAILED, "CSR float32 needs %.4g GB, %.4g GB are free", (double)sum * 8e-9,
+             (double)available * 1e-9);
     m->index = malloc((sum + 1) * sizeof *m->index);
     m->value = malloc((sum + 1) * sizeof *m->value);
     if (!m->index || !m->value)
@@ -313,8 +318,8 @@ static status_t bench_all(const options_t *options, const config_t *config,
 status_t command_bench(const options_t *options) {
     config_t config;
     network_plan_t plan;
-    json_t *results = json_array();
     TRY(command_network(options, &config, &plan));
+    json_t *results = json_array();
     status_t status = initial_check(&config, &plan.net);
     if (status == STATUS_OK)
         status = bench_all(options, &config, &plan, results);
