@@ -1,5 +1,6 @@
 /* However the synapses lie in memory: the same edges, products and states, bit for bit, on every
  * instruction set; also where every product is as large as it can be. */
+#include "host/command/command.h"
 #include "kernels/cpu/cpu.h"
 #include "tests/backend_cases.h"
 
@@ -217,6 +218,46 @@ static void memory(void **unused) {
     }
 }
 
+static uint64_t left;
+static status_t memory_left(uint64_t *bytes) {
+    *bytes = left;
+    return STATUS_OK;
+}
+
+/* What `auto` would take at its fastest gives way to the smallest memory; what was asked for does
+ * not. */
+static void auto_fits_in_memory(void **unused) {
+    (void)unused;
+    enum { TRIALS = 16 }; /* as a batch, `auto` takes lists */
+    backend_t backend = backend_cpu;
+    network_plan_t plan;
+    uint64_t most[STORAGE_KINDS];
+    backend.memory_free = memory_left;
+    case_plan(&BACKEND_CASES[3], &plan);
+    plan.net.trials = TRIALS;
+    for (int storage = 0; storage < STORAGE_KINDS; storage++) {
+        uint64_t connectivity, state;
+        plan.net.storage = storage;
+        check_status(backend.footprint(&plan.net, &connectivity, &state));
+        most[storage] = connectivity + state;
+    }
+    assert_true(most[STORAGE_BITMAP] < most[STORAGE_AUTO]);
+    left = most[STORAGE_AUTO];
+    plan.net.storage = STORAGE_AUTO;
+    check_status(command_memory_check(&plan, &backend, 0));
+    assert_int_equal(plan.net.storage, STORAGE_AUTO);
+    left = most[STORAGE_BITMAP];
+    check_status(command_memory_check(&plan, &backend, 0));
+    assert_int_equal(plan.net.storage, STORAGE_BITMAP);
+    left--;
+    plan.net.storage = STORAGE_AUTO;
+    assert_int_equal(command_memory_check(&plan, &backend, 0), STATUS_FAILED);
+    left = most[STORAGE_LIST] - 1;
+    plan.net.storage = STORAGE_LIST;
+    assert_int_equal(command_memory_check(&plan, &backend, 0), STATUS_FAILED);
+    network_plan_destroy(&plan);
+}
+
 int main(void) {
     (void)backend_compare;
     const struct CMUnitTest tests[] = {
@@ -225,6 +266,7 @@ int main(void) {
         cmocka_unit_test(most_inputs),
         cmocka_unit_test(batches),
         cmocka_unit_test(memory),
+        cmocka_unit_test(auto_fits_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

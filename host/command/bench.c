@@ -197,13 +197,14 @@ static status_t bench_built(const options_t *options, const config_t *config, co
 }
 
 static status_t bench_backend(const options_t *options, const config_t *config,
-                              const network_plan_t *plan, const backend_t *backend, bench_t *b) {
+                              network_plan_t *plan, const backend_t *backend, bench_t *b) {
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;
     *b = (bench_t){
         .backend = backend->name, .yardsticks = backend->yardsticks, .trials = plan->net.trials};
     TRY(backend->available(b->device, sizeof b->device));
+    plan->net.storage = config->network.storage; /* not as another backend's memory made it */
     TRY(command_memory_check(plan, backend, 0));
     double start = clock_s();
     TRY(backend->create(&plan->net, &choice, &state, &built));
@@ -295,8 +296,8 @@ static json_t *bench_json(const bench_t *b) {
                      "ratio_to_baseline", b->has_baseline ? json_real(f.ratio) : json_null());
 }
 
-static status_t bench_all(const options_t *options, const config_t *config,
-                          const network_plan_t *plan, json_t *results) {
+static status_t bench_all(const options_t *options, const config_t *config, network_plan_t *plan,
+                          json_t *results) {
     const backend_t *asked = NULL;
     if (strcmp(options->backend, "auto") != 0)
         TRY(backend_find(options->backend, &asked));

@@ -57,9 +57,9 @@ status_t command_selftest(const options_t *options);
 /* What most commands begin with: the config with its overrides, and the network planned from it. */
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
 /* STATUS_FAILED where the device has less memory free than the network needs, or the host less than
- * host_bytes, which come on top where they are one. */
-status_t command_memory_check(const network_plan_t *plan, const backend_t *backend,
-                              uint64_t host_bytes);
+ * host_bytes, which come on top where they are one. A storage `auto` that does not fit becomes
+ * `bitmap`. */
+status_t command_memory_check(network_plan_t *plan, const backend_t *backend, uint64_t host_bytes);
 /* The output's name: -o, or for configs/wave.yaml wave<suffix>.h5, here. */
 
 status_t command_default_output(const options_t *options, const char *suffix,

@@ -20,10 +20,22 @@ static status_t memory_needed(const network_plan_t *plan, const backend_t *backe
     return STATUS_OK;
 }
 
-status_t command_memory_check(const network_plan_t *plan, const backend_t *backend,
-                              uint64_t host_bytes) {
+/* `auto` is what steps fastest; where that does not fit, the smallest memory. */
+static status_t storage_settle(network_plan_t *plan, const backend_t *backend,
+                               uint64_t host_bytes) {
+    uint64_t needed, connectivity, available;
+    TRY(memory_needed(plan, backend, &needed, &connectivity));
+    TRY(backend->memory_free(&available));
+    needed += backend == &backend_cpu ? host_bytes : 0;
+    if (plan->net.storage == STORAGE_AUTO && needed > available)
+        plan->net.storage = STORAGE_BITMAP;
+    return STATUS_OK;
+}
+
+status_t command_memory_check(network_plan_t *plan, const backend_t *backend, uint64_t host_bytes) {
     uint64_t needed, connectivity, available;
     char trials[64] = "";
+    TRY(storage_settle(plan, backend, host_bytes));
     TRY(memory_needed(plan, backend, &needed, &connectivity));
     TRY(backend->memory_free(&available));
     if (plan->net.trials > 1)
@@ -100,6 +112,7 @@ static status_t time_needed(const options_t *options, const config_t *config,
     connectivity_t built;
     uint64_t synapses = 1;
     sample.net.trials = plan->net.trials < SAMPLE_TRIALS ? plan->net.trials : SAMPLE_TRIALS;
+    sample.net.storage = plan->net.storage;
     double trials = (double)plan->net.trials / sample.net.trials;
     double start = clock_s();
     status = backend->create(&sample.net, &choice, &state, &built);
@@ -149,7 +162,7 @@ static status_t disk_free(const char *output, uint64_t *bytes) {
     return STATUS_OK;
 }
 
-static status_t report(const options_t *options, const config_t *config, const network_plan_t *plan,
+static status_t report(const options_t *options, const config_t *config, network_plan_t *plan,
                        const backend_t *backend) {
     char device[256];
     uint64_t needed, connectivity, available, neurons = 0, disk = disk_needed(config), room = 0;
@@ -158,6 +171,7 @@ static status_t report(const options_t *options, const config_t *config, const n
     TRY(backend->available(device, sizeof device));
     TRY(initial_check(config, &plan->net));
     TRY(disk_free(options->output, &room));
+    TRY(storage_settle(plan, backend, host));
     TRY(memory_needed(plan, backend, &needed, &connectivity));
     TRY(backend->memory_free(&available));
     TRY(time_needed(options, config, plan, backend, &build_s, &step_s));
