@@ -234,8 +234,8 @@ def check_help(c):
     everything = c.run("--help")
     c.status("--help", everything, DONE)
     c.status("--version", c.run("--version"), DONE)
-    for command in ("predict", "plan", "run", "spectrum", "analyze", "export", "describe",
-                    "selftest"):
+    for command in ("predict", "plan", "run", "resume", "spectrum", "analyze", "export", "describe",
+                    "bench", "selftest"):
         c.expect(f"--help lists {command}", f"\n  {command} " in everything.stdout)
         done = c.run(command, "--help")
         c.expect(f"{command} --help", done.returncode == DONE and "--set" in done.stdout and
@@ -283,6 +283,22 @@ def check_initial_file_missing(c):
                  ["populations.E.initial", "none.h5", "No such file", "give the file's path"])
     predicted = c.json("predict", c.run("predict", "ok.yaml", "--json", *initial))
     c.expect("predict says so", "its file is not read" in predicted["followed"], predicted["followed"])
+
+
+def check_bench(c):
+    """The documented keys, numbers that agree with one another, and a config that is not there."""
+    done = c.run("bench", "ok.yaml", "--json", "--backend", "cpu", "--threads", "1")
+    c.status("bench", done, DONE)
+    result = c.json("bench", done).get("results", [{}])[0]
+    c.keys("bench", result, "backend device step_ms synapses_per_s bytes_per_synapse bytes_moved "
+                            "device_gb_per_s bandwidth_share build_s baseline ratio_to_baseline")
+    c.keys("bench: baseline", result["baseline"], "name step_ms")
+    for name, found, wanted in (
+            ("synapses_per_s", result["synapses_per_s"], 1e3 * result["synapses"] / result["step_ms"]),
+            ("gb_per_s", result["gb_per_s"], 1e-6 * result["bytes_moved"] / result["step_ms"])):
+        c.expect(f"bench: {name}", abs(found - wanted) <= 1e-6 * wanted, f"{found}, not {wanted}")
+    c.expect("bench: step_ms", result["step_ms_low"] <= result["step_ms"] <= result["step_ms_high"])
+    c.status("bench: no config", c.run("bench", "none.yaml"), USAGE, ["none.yaml"])
 
 
 ORDER = ("mean_activity cv local_synchrony global_synchrony moran oscillation_index frequency_hz "
@@ -616,7 +632,7 @@ def main(program):
         c.status("run", c.run("run", "ok.yaml", "-o", "old.h5"), DONE)
         for check, *more in ((check_wrong_input,), (check_help,), (check_light_start,),
                              (check_clipping,), (check_keys_without_effect,),
-                             (check_initial_file_missing,), (check_json,), (check_same_bits,),
+                             (check_initial_file_missing,), (check_bench,), (check_json,), (check_same_bits,),
                              (check_expectation,), (check_initial_file,), (check_not_enough,),
                              (check_full_disk,), (check_spectrum_refusals,),
                              (check_spectrum_full_disk,), (check_spectrum_read_only,),

@@ -1,5 +1,7 @@
 /* However the synapses lie in memory: the same edges, products and states, bit for bit, on every
  * instruction set; also where every product is as large as it can be. */
+#include "host/command/command.h"
+#include "kernels/cpu/cpu.h"
 #include "tests/backend_cases.h"
 
 static const struct {
@@ -112,20 +114,48 @@ static void largest_products(void **unused) {
     compare(&k, 1, ldexpf(5.5f * 2048.0f, -shift));
 }
 
+/* 8-bit codes have units while a target's sum of them cannot exceed 32 bits. */
+static void most_inputs(void **unused) {
+    (void)unused;
+    enum { NX = 64, NY = 4 };
+    uint32_t threshold[NX * NY];
+    memset(threshold, 255, sizeof threshold);
+    network_t net = {.populations = 1, .pathways = 1, .trials = 1, .storage = STORAGE_BITMAP};
+    net.population[0] = (population_t){.nx = NX, .ny = NY};
+    pathway_t w = {.classes_x = 1,
+                   .classes_y = 1,
+                   .shift_x = 1,
+                   .shift_y = 1,
+                   .window_x = NX,
+                   .window_y = NY,
+                   .threshold = threshold};
+    for (int wide = 0; wide < 2; wide++)
+        for (uint32_t more = 0; more < 2; more++) {
+            group_class_t c;
+            net.weight_bits = wide ? 16 : 8;
+            w.inputs_most = (uint32_t)(INT32_MAX / weight_code_max(8)) + more;
+            assert_true(group_class_create(&net, &simd_portable, &w, 0, 0, NX, &c));
+            assert_int_equal(c.units > 0, wide || !more);
+            group_class_destroy(&c);
+        }
+}
+
 /* The same trials, summed one by one and in a batch, from different initial states. */
 static void batches(void **unused) {
     (void)unused;
     enum { SINGLY = 3, TOGETHER = 19 }; /* 16 in a batch */
+    enum { SIMDS_N = sizeof SIMDS / sizeof *SIMDS };
     for (int k = 0; k < BACKEND_CASES_N; k++)
-        for (size_t j = 0; j < sizeof SIMDS / sizeof *SIMDS; j++) {
+        for (size_t j = 0; j < 2 * SIMDS_N; j++) {
             network_plan_t plan;
             stored_t s[2];
-            if (!cpu_has_simd(SIMDS[j]) || BACKEND_CASES[k].most_steps > 0)
+            int simd = SIMDS[j % SIMDS_N], storage = j < SIMDS_N ? STORAGE_AUTO : STORAGE_BITMAP;
+            if (!cpu_has_simd(simd) || BACKEND_CASES[k].most_steps > 0)
                 continue;
             case_plan(&BACKEND_CASES[k], &plan);
             for (int b = 0; b < 2; b++) {
                 plan.net.trials = b ? TOGETHER : SINGLY;
-                create(&plan, STORAGE_AUTO, SIMDS[j], 1 + b, &s[b]);
+                create(&plan, storage, simd, 1 + b, &s[b]);
             }
             for (uint32_t a = 0; a < plan.net.populations; a++) {
                 uint32_t n = population_size(&plan.net.population[a]);
@@ -188,13 +218,55 @@ static void memory(void **unused) {
     }
 }
 
+static uint64_t left;
+static status_t memory_left(uint64_t *bytes) {
+    *bytes = left;
+    return STATUS_OK;
+}
+
+/* What `auto` would take at its fastest gives way to the smallest memory; what was asked for does
+ * not. */
+static void auto_fits_in_memory(void **unused) {
+    (void)unused;
+    enum { TRIALS = 16 }; /* as a batch, `auto` takes lists */
+    backend_t backend = backend_cpu;
+    network_plan_t plan;
+    uint64_t most[STORAGE_KINDS];
+    backend.memory_free = memory_left;
+    case_plan(&BACKEND_CASES[3], &plan);
+    plan.net.trials = TRIALS;
+    for (int storage = 0; storage < STORAGE_KINDS; storage++) {
+        uint64_t connectivity, state;
+        plan.net.storage = storage;
+        check_status(backend.footprint(&plan.net, &connectivity, &state));
+        most[storage] = connectivity + state;
+    }
+    assert_true(most[STORAGE_BITMAP] < most[STORAGE_AUTO]);
+    left = most[STORAGE_AUTO];
+    plan.net.storage = STORAGE_AUTO;
+    check_status(command_memory_check(&plan, &backend));
+    assert_int_equal(plan.net.storage, STORAGE_AUTO);
+    left = most[STORAGE_BITMAP];
+    check_status(command_memory_check(&plan, &backend));
+    assert_int_equal(plan.net.storage, STORAGE_BITMAP);
+    left--;
+    plan.net.storage = STORAGE_AUTO;
+    assert_int_equal(command_memory_check(&plan, &backend), STATUS_FAILED);
+    left = most[STORAGE_LIST] - 1;
+    plan.net.storage = STORAGE_LIST;
+    assert_int_equal(command_memory_check(&plan, &backend), STATUS_FAILED);
+    network_plan_destroy(&plan);
+}
+
 int main(void) {
     (void)backend_compare;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits),
         cmocka_unit_test(largest_products),
+        cmocka_unit_test(most_inputs),
         cmocka_unit_test(batches),
         cmocka_unit_test(memory),
+        cmocka_unit_test(auto_fits_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,11 @@ static status_t matrix_fill(const backend_t *backend, backend_state_t *state, co
         m->indptr[i + 1] = sum;
         sum += inputs;
     }
+    uint64_t available;
+    TRY(backend_cpu.memory_free(&available)); /* malloc may promise more than there is */
+    if (sum * (sizeof *m->index + sizeof *m->value) > available)
+        FAIL(STATUS_FAILED, "CSR float32 needs %.4g GB, %.4g GB are free", (double)sum * 8e-9,
+             (double)available * 1e-9);
     m->index = malloc((sum + 1) * sizeof *m->index);
     m->value = malloc((sum + 1) * sizeof *m->value);
     if (!m->index || !m->value)
@@ -192,13 +197,14 @@ static status_t bench_built(const options_t *options, const config_t *config, co
 }
 
 static status_t bench_backend(const options_t *options, const config_t *config,
-                              const network_plan_t *plan, const backend_t *backend, bench_t *b) {
+                              network_plan_t *plan, const backend_t *backend, bench_t *b) {
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;
     *b = (bench_t){
         .backend = backend->name, .yardsticks = backend->yardsticks, .trials = plan->net.trials};
     TRY(backend->available(b->device, sizeof b->device));
+    plan->net.storage = config->network.storage; /* not as another backend's memory made it */
     TRY(command_memory_check(plan, backend));
     double start = clock_s();
     TRY(backend->create(&plan->net, &choice, &state, &built));
@@ -290,8 +296,8 @@ static json_t *bench_json(const bench_t *b) {
                      "ratio_to_baseline", b->has_baseline ? json_real(f.ratio) : json_null());
 }
 
-static status_t bench_all(const options_t *options, const config_t *config,
-                          const network_plan_t *plan, json_t *results) {
+static status_t bench_all(const options_t *options, const config_t *config, network_plan_t *plan,
+                          json_t *results) {
     const backend_t *asked = NULL;
     if (strcmp(options->backend, "auto") != 0)
         TRY(backend_find(options->backend, &asked));
@@ -313,8 +319,8 @@ static status_t bench_all(const options_t *options, const config_t *config,
 status_t command_bench(const options_t *options) {
     config_t config;
     network_plan_t plan;
-    json_t *results = json_array();
     TRY(command_network(options, &config, &plan));
+    json_t *results = json_array();
     status_t status = initial_check(&config, &plan.net);
     if (status == STATUS_OK)
         status = bench_all(options, &config, &plan, results);

@@ -56,12 +56,13 @@ status_t command_selftest(const options_t *options);
 
 /* What most commands begin with: the config with its overrides, and the network planned from it. */
 status_t command_network(const options_t *options, config_t *config, network_plan_t *plan);
-/* STATUS_FAILED where the device has less memory free than the network needs. */
-status_t command_memory_check(const network_plan_t *plan, const backend_t *backend);
+/* STATUS_FAILED where the device has less memory free than the network needs. A storage `auto` that
+ * does not fit becomes `bitmap`. */
+status_t command_memory_check(network_plan_t *plan, const backend_t *backend);
 /* What a run needs, before it is built: STATUS_FAILED where the device or the disk has less free,
  * or the host, with frames, prediction and order parameters. */
 status_t command_disk_check(const options_t *options, const config_t *config);
-status_t command_run_memory_check(const config_t *config, const network_plan_t *plan,
+status_t command_run_memory_check(const config_t *config, network_plan_t *plan,
                                   const backend_t *backend);
 /* The output's name: -o, or for configs/wave.yaml wave<suffix>.h5, here. */
 

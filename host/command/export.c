@@ -6,7 +6,7 @@
 #include "host/command/command.h"
 
 static status_t write_network(const options_t *options, const config_t *config,
-                              const network_plan_t *plan, const backend_t *backend, bool sonata) {
+                              network_plan_t *plan, const backend_t *backend, bool sonata) {
     backend_options_t choice = command_backend_options(options);
     backend_state_t *state;
     connectivity_t built;

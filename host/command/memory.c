@@ -29,21 +29,32 @@ static size_t frames_observed(const config_t *config) {
     return (size_t)(config_frames(config) - (uint64_t)ceil(before - 1e-9));
 }
 
-status_t memory_plan(const config_t *config, const network_plan_t *plan, const backend_t *backend,
+/* Network and state on the device, of which `others` take memory too. `auto` is what steps fastest;
+ * where that does not fit, the smallest memory. */
+static status_t device_plan(network_plan_t *plan, const backend_t *backend, uint64_t others,
+                            memory_plan_t *m) {
+    TRY(backend->memory_free(&m->device_free));
+    for (;;) {
+        TRY(backend->footprint(&plan->net, &m->network, &m->state));
+        m->device = m->network + m->state;
+        if (plan->net.storage != STORAGE_AUTO || m->device + others <= m->device_free)
+            return STATUS_OK;
+        plan->net.storage = STORAGE_BITMAP;
+    }
+}
+
+status_t memory_plan(const config_t *config, network_plan_t *plan, const backend_t *backend,
                      memory_plan_t *m) {
     const population_t *p = &plan->net.population[0]; /* whose order parameters they are */
     *m = (memory_plan_t){.trials = plan->net.trials, .program = resident()};
-    TRY(backend->footprint(&plan->net, &m->network, &m->state));
-    TRY(backend->memory_free(&m->device_free));
     TRY(backend_cpu.memory_free(&m->free));
     m->on_host = backend == &backend_cpu;
-    m->device = m->network + m->state;
     m->prediction = theory_memory(plan);
     m->frames = snapshot_memory(config, false);
     m->order = order_memory(frames_observed(config), p->ny, p->nx);
-    uint64_t observing = snapshot_memory(config, true) + m->order;
-    m->process = m->program +
-                 larger(m->prediction, (m->on_host ? m->device : 0) + larger(m->frames, observing));
+    uint64_t after = larger(m->frames, snapshot_memory(config, true) + m->order);
+    TRY(device_plan(plan, backend, m->on_host ? after : 0, m));
+    m->process = m->program + larger(m->prediction, (m->on_host ? m->device : 0) + after);
     return STATUS_OK;
 }
 
@@ -69,17 +80,15 @@ status_t memory_plan_check(const memory_plan_t *m, const backend_t *backend) {
     return STATUS_OK;
 }
 
-status_t command_run_memory_check(const config_t *config, const network_plan_t *plan,
+status_t command_run_memory_check(const config_t *config, network_plan_t *plan,
                                   const backend_t *backend) {
     memory_plan_t memory;
     TRY(memory_plan(config, plan, backend, &memory));
     return memory_plan_check(&memory, backend);
 }
 
-status_t command_memory_check(const network_plan_t *plan, const backend_t *backend) {
+status_t command_memory_check(network_plan_t *plan, const backend_t *backend) {
     memory_plan_t m = {.trials = plan->net.trials};
-    TRY(backend->footprint(&plan->net, &m.network, &m.state));
-    TRY(backend->memory_free(&m.device_free));
-    m.device = m.network + m.state;
+    TRY(device_plan(plan, backend, 0, &m));
     return memory_plan_check(&m, backend);
 }

@@ -17,7 +17,8 @@ typedef struct {
     bool on_host;               /* the device is the host */
 } memory_plan_t;
 
-status_t memory_plan(const config_t *config, const network_plan_t *plan, const backend_t *backend,
+/* A storage `auto` that does not fit becomes `bitmap` in the plan. */
+status_t memory_plan(const config_t *config, network_plan_t *plan, const backend_t *backend,
                      memory_plan_t *memory);
 /* STATUS_FAILED where more is needed than is free. */
 status_t memory_plan_check(const memory_plan_t *memory, const backend_t *backend);

@@ -182,7 +182,7 @@ static void memory_print(const memory_plan_t *m, double synapses) {
                (double)m->prediction * 1e-6);
 }
 
-static status_t report(const options_t *options, const config_t *config, const network_plan_t *plan,
+static status_t report(const options_t *options, const config_t *config, network_plan_t *plan,
                        const backend_t *backend) {
     char device[256];
     memory_plan_t memory;

@@ -242,7 +242,7 @@ static int put_units(const group_class_t *c, const uint32_t *shift, uint32_t str
             word |= 1u << bit;
             memcpy(mask + 4 * (size_t)slot, &word, sizeof word);
             store_code(plane, low, bits, s->unit_count[slot]++, input[k].code);
-            sum += input[k].code;
+            sum += bits == 8 ? input[k].code : 0;
         }
         if (bits == 8)
             memcpy(mask + masks_bytes(c) + t * sizeof sum, &sum, sizeof sum);

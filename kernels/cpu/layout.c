@@ -6,9 +6,13 @@
 /* A unit is taken where it is expected to hold more synapses of a target than this: those that
  * take as long in a list, or, for the smallest memory, those whose offsets take as much as its
  * mask. */
-static double synapses_worth_a_unit(const network_t *net, const simd_ops_t *simd) {
+static double synapses_worth_a_unit(const network_t *net, const simd_ops_t *simd,
+                                    const pathway_t *w) {
+    const double none = UNIT_SITES + 1.0;
     if (net->storage == STORAGE_AUTO && batches_of(net) > 0)
-        return UNIT_SITES + 1.0; /* batches take units apart, bit by bit: none */
+        return none; /* batches take units apart, bit by bit */
+    if (net->weight_bits == 8 && w->inputs_most > (uint32_t)(INT32_MAX / weight_code_max(8)))
+        return none; /* beyond 32 bits of a target's sum of codes */
     return net->storage == STORAGE_BITMAP ? 2.0
            : net->weight_bits == 8        ? simd->unit_8
                                           : simd->unit_16;
@@ -79,7 +83,7 @@ static void expect(const network_t *net, const pathway_t *w, uint32_t ix, uint32
 static void place_units(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
                         uint32_t width, uint32_t stride, const double *expected, double *sum,
                         uint32_t *column, group_class_t *c) {
-    double cost = synapses_worth_a_unit(net, simd);
+    double cost = synapses_worth_a_unit(net, simd, w);
     for (uint32_t row = 0; row < w->window_y; row++, expected += width) {
         double held = 0.0;
         sum[0] = 0.0;
