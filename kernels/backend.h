@@ -75,6 +75,7 @@ typedef struct {
 
 extern const backend_t backend_cpu;
 int cpu_has_simd(int simd); /* whether this processor runs that simd_t */
+const char *cpu_simd_name(int simd);
 #ifdef BRISC_CUDA
 extern const backend_t backend_cuda;
 #endif

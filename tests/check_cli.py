@@ -287,7 +287,8 @@ def check_initial_file_missing(c):
 
 def check_bench(c):
     """The documented keys, numbers that agree with one another, and a config that is not there."""
-    done = c.run("bench", "ok.yaml", "--json", "--backend", "cpu", "--threads", "1")
+    done = c.run("bench", "ok.yaml", "--json", "--backend", "cpu", "--threads", "1",
+                 "--simd", "portable")
     c.status("bench", done, DONE)
     result = c.json("bench", done).get("results", [{}])[0]
     c.keys("bench", result, "backend device step_ms synapses_per_s bytes_per_synapse bytes_moved "
@@ -298,6 +299,7 @@ def check_bench(c):
             ("gb_per_s", result["gb_per_s"], 1e-6 * result["bytes_moved"] / result["step_ms"])):
         c.expect(f"bench: {name}", abs(found - wanted) <= 1e-6 * wanted, f"{found}, not {wanted}")
     c.expect("bench: step_ms", result["step_ms_low"] <= result["step_ms"] <= result["step_ms_high"])
+    c.expect("bench: device", result["device"].endswith("--simd portable"), result["device"])
     c.status("bench: no config", c.run("bench", "none.yaml"), USAGE, ["none.yaml"])
 
 

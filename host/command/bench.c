@@ -204,6 +204,10 @@ static status_t bench_backend(const options_t *options, const config_t *config,
     *b = (bench_t){
         .backend = backend->name, .yardsticks = backend->yardsticks, .trials = plan->net.trials};
     TRY(backend->available(b->device, sizeof b->device));
+    size_t named = strlen(b->device); /* with the best instruction set */
+    if (backend == &backend_cpu && options->simd != SIMD_BEST)
+        snprintf(b->device + named, sizeof b->device - named, ", here --simd %s",
+                 cpu_simd_name(options->simd));
     plan->net.storage = config->network.storage; /* not as another backend's memory made it */
     TRY(command_memory_check(plan, backend));
     double start = clock_s();

@@ -147,9 +147,8 @@ static status_t parse_int(const char *name, const char *text, int low, int high,
 }
 
 static status_t parse_simd(const char *text, int *simd) {
-    static const char *const names[] = {"best", "portable", "avx2", "avx512"};
-    for (int k = 0; k < 4; k++)
-        if (strcmp(text, names[k]) == 0) {
+    for (int k = SIMD_BEST; k <= SIMD_AVX512; k++)
+        if (strcmp(text, cpu_simd_name(k)) == 0) {
             *simd = k;
             return STATUS_OK;
         }

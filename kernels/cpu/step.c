@@ -58,6 +58,11 @@ int cpu_has_simd(int simd) {
     return simd_choose(simd, &ops) == STATUS_OK;
 }
 
+const char *cpu_simd_name(int simd) {
+    static const char *const names[] = {"best", "portable", "avx2", "avx512"}; /* simd_t */
+    return names[simd];
+}
+
 /* A row of a population in its image: to[width] from row[nx], wrapped. */
 static void row_wrap(const population_t *p, const image_t *image, const int32_t *row, int32_t *to) {
     for (uint32_t done = 0; done < image->width;) {
