@@ -161,26 +161,14 @@ static inline vector_t digit_wide(digit_sum_t sum) {
     return (vector_t){{_mm256_cvtepi32_epi64(_mm256_castsi256_si128(sum)),
                        _mm256_cvtepi32_epi64(_mm256_extracti128_si256(sum, 1))}};
 }
-enum { BYTE_UNITS_AT_ONCE = UNITS_AT_ONCE << 8 }; /* products below 2^15, not 2^25 */
-typedef codes_t byte_codes_t, byte_digits_t;
-typedef digit_sum_t byte_sum_t;
 
-static inline byte_digits_t byte_digits(const unsigned char *digits) {
+static inline codes_t byte_digits(const unsigned char *digits) {
     const __m128i *at = (const void *)digits;
     return (byte_digits_t){
         {_mm256_cvtepu8_epi16(_mm_loadu_si128(at)), _mm256_cvtepu8_epi16(_mm_loadu_si128(at + 1))}};
 }
-static inline byte_codes_t byte_codes(const unsigned char *code, uint32_t mask) {
+static inline codes_t byte_codes(const unsigned char *code, uint32_t mask) {
     return codes_32(code, mask, 1, 1);
-}
-static inline byte_sum_t byte_zero(void) {
-    return digit_zero();
-}
-static inline byte_sum_t byte_add(byte_sum_t sum, byte_codes_t codes, byte_digits_t digits) {
-    return digit_add(sum, codes, digits);
-}
-static inline vector_t byte_wide(byte_sum_t sum) {
-    return digit_wide(sum);
 }
 static inline vector_t vector_shift(vector_t a, int bits) {
     return (vector_t){{_mm256_slli_epi64(a.half[0], bits), _mm256_slli_epi64(a.half[1], bits)}};
@@ -270,30 +258,18 @@ static inline vector_t digit_wide(digit_sum_t sum) {
         w.lane[l] = (int64_t)sum.lane[l] + sum.lane[l + PIECE];
     return w;
 }
-enum { BYTE_UNITS_AT_ONCE = UNITS_AT_ONCE << 8 }; /* products below 2^15, not 2^25 */
-typedef codes_t byte_codes_t, byte_digits_t;
-typedef digit_sum_t byte_sum_t;
 
-static inline byte_digits_t byte_digits(const unsigned char *digits) {
-    byte_digits_t d;
+static inline codes_t byte_digits(const unsigned char *digits) {
+    codes_t d;
     for (size_t l = 0; l < UNIT_SITES; l++)
         d.lane[l] = digits[l];
     return d;
 }
-static inline byte_codes_t byte_codes(const unsigned char *code, uint32_t mask) {
-    byte_codes_t codes = {{0}};
+static inline codes_t byte_codes(const unsigned char *code, uint32_t mask) {
+    codes_t codes = {{0}};
     for (; mask != 0; mask &= mask - 1, code++)
         codes.lane[__builtin_ctz(mask)] = *(const int8_t *)code;
     return codes;
-}
-static inline byte_sum_t byte_zero(void) {
-    return digit_zero();
-}
-static inline byte_sum_t byte_add(byte_sum_t sum, byte_codes_t codes, byte_digits_t digits) {
-    return digit_add(sum, codes, digits);
-}
-static inline vector_t byte_wide(byte_sum_t sum) {
-    return digit_wide(sum);
 }
 static inline vector_t vector_shift(vector_t a, int bits) {
     for (size_t l = 0; l < PIECE; l++)
@@ -331,6 +307,23 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
     memcpy(total, sum.lane, sizeof sum.lane);
 }
 
+#endif
+
+#if !defined(__AVX512F__) /* bytes are summed as digits are, their products below 2^15, not 2^25   \
+                           */
+enum { BYTE_UNITS_AT_ONCE = UNITS_AT_ONCE << 8 };
+typedef codes_t byte_codes_t, byte_digits_t;
+typedef digit_sum_t byte_sum_t;
+
+static inline byte_sum_t byte_zero(void) {
+    return digit_zero();
+}
+static inline byte_sum_t byte_add(byte_sum_t sum, byte_codes_t codes, byte_digits_t digits) {
+    return digit_add(sum, codes, digits);
+}
+static inline vector_t byte_wide(byte_sum_t sum) {
+    return digit_wide(sum);
+}
 #endif
 
 /* Lists. AVX-512 takes them in halves of its registers too: 12 % faster (virtual Zen 4). */
