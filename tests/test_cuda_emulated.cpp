@@ -83,7 +83,8 @@ static void little_shared_memory(void **) {
     simt_device.shared = before;
 }
 
-/* Whichever allocation fails, create says so and leaves nothing behind. */
+/* Whichever allocation fails, create says so and leaves nothing behind: no memory, and no error
+ * that a later create's call would take for its own. */
 static void no_leaks(void **) {
     network_plan_t plan;
     backend_options_t options = {};
@@ -99,6 +100,7 @@ static void no_leaks(void **) {
         assert_int_equal(status, STATUS_FAILED);
         assert_non_null(strstr(status_message(), "out of memory"));
         assert_int_equal(simt_device.allocations, 0);
+        assert_int_equal(cudaPeekAtLastError(), cudaSuccess);
     }
     assert_true(allowed > 20);
     simt_device.allowed = -1;

@@ -370,12 +370,18 @@ static status_t tables_create(backend_state_t *state, build_t *b, uint64_t *byte
     return cuda_upload(state);
 }
 
-/* Counts in start[n] to places, in place; *sum: of all. */
+/* Counts in start[n] to places, in place; *sum: of all. CUB counted in int until CUDA 12. */
 static status_t prefix_sum(build_t *b, uint64_t *start, uint64_t n, uint64_t *sum) {
     size_t bytes = 0;
-    CUDA(cub::DeviceScan::ExclusiveSum(NULL, bytes, start, start, (int64_t)n));
+    if (n > INT32_MAX)
+        FAIL(
+            STATUS_FAILED,
+            "%.3g pointers to the targets' synapses are more than the 2^31 - 1 that a GPU's prefix "
+            "sum takes; take a smaller network or --backend cpu",
+            (double)n);
+    CUDA(cub::DeviceScan::ExclusiveSum(NULL, bytes, start, start, (int)n));
     TRY(cuda_allocate(&b->scan, bytes, "a prefix sum"));
-    CUDA(cub::DeviceScan::ExclusiveSum(b->scan, bytes, start, start, (int64_t)n));
+    CUDA(cub::DeviceScan::ExclusiveSum(b->scan, bytes, start, start, (int)n));
     CUDA(cudaMemcpy(sum, start + n - 1, sizeof *sum, cudaMemcpyDeviceToHost));
     cudaError_t error = cudaFree(b->scan);
     b->scan = NULL;

@@ -95,13 +95,16 @@ struct backend_state {
     apply_memory_t *apply; /* NULL before the first apply */
 };
 
-/* Runs a call of the CUDA runtime; a failure says which call and why. */
+/* Runs a call of the CUDA runtime; a failure says which call and why. It is then forgotten: CUB
+ * returns the last error, whoever made it. */
 #define CUDA(call)                                                                                 \
     do {                                                                                           \
         cudaError_t cuda_error_ = (call);                                                          \
-        if (cuda_error_ != cudaSuccess)                                                            \
+        if (cuda_error_ != cudaSuccess) {                                                          \
+            (void)cudaGetLastError();                                                              \
             FAIL(STATUS_FAILED, "the GPU failed: %s (%s) in %s; if it persists, --backend cpu",    \
                  cudaGetErrorString(cuda_error_), cudaGetErrorName(cuda_error_), #call);           \
+        }                                                                                          \
     } while (0)
 
 /* Fails, naming both numbers, where the device has fewer than `bytes` bytes free for `what`. */

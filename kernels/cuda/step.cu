@@ -90,10 +90,11 @@ static status_t graph_create(backend_state_t *state) {
     CUDA(cudaStreamBeginCapture(state->stream, cudaStreamCaptureModeThreadLocal));
     status_t status = enqueue(state, GRAPH_STEPS);
     cudaError_t error = cudaStreamEndCapture(state->stream, &graph);
+    if (status == STATUS_OK && error == cudaSuccess)
+        error = cudaGraphInstantiateWithFlags(&state->graph, graph, 0);
+    if (graph)
+        cudaGraphDestroy(graph);
     TRY(status);
-    CUDA(error);
-    error = cudaGraphInstantiate(&state->graph, graph, 0);
-    cudaGraphDestroy(graph);
     CUDA(error);
     return STATUS_OK;
 }
