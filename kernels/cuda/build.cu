@@ -370,7 +370,7 @@ static status_t tables_create(backend_state_t *state, build_t *b, uint64_t *byte
     return cuda_upload(state);
 }
 
-/* Counts in start[n] to places, in place; *sum: of all. CUB counted in int until CUDA 12. */
+/* Counts in start[n] to places, in place; *sum: of all. Older CUBs count in int. */
 static status_t prefix_sum(build_t *b, uint64_t *start, uint64_t n, uint64_t *sum) {
     size_t bytes = 0;
     if (n > INT32_MAX)
