@@ -5,6 +5,8 @@
 #endif
 #define backend_cuda backend_emulated
 #define cuda_build emulated_build
+#define cuda_survey emulated_survey
+#define cuda_fill emulated_fill
 #define cuda_step emulated_step
 #define cuda_edges emulated_edges
 #define cuda_apply emulated_apply
@@ -23,6 +25,7 @@
 #include "kernels/cuda/backend.cu"
 #include "kernels/cuda/build.cu"
 #include "kernels/cuda/device.cu"
+#include "kernels/cuda/draw.cu"
 #include "kernels/cuda/edges.cu"
 #include "kernels/cuda/step.cu"
 #include "kernels/cuda/tiles.cu"
