@@ -276,4 +276,35 @@ static inline void backend_compare(const backend_t *reference, const backend_t *
     backend_compare_stored(backend, options, k, storage, trials, steps);
 }
 
+/* Two states at once, of unequal networks with the same weight bits. Their potentials are replaced
+ * after an odd number of steps, more than a graph has. */
+static const int TWO_CASES[2] = {0, 3};
+static inline void backend_compare_two(const backend_t *reference, const backend_t *other) {
+    const backend_t *const backend[2] = {reference, other};
+    backend_options_t options;
+    backend_state_t *state[2][2];
+    connectivity_t c;
+    network_plan_t plan[2];
+    memset(&options, 0, sizeof options);
+    options.threads = 1;
+    for (int n = 0; n < 2; n++) {
+        case_plan(&BACKEND_CASES[TWO_CASES[n]], &plan[n]);
+        for (int b = 0; b < 2; b++)
+            check_status(backend[b]->create(&plan[n].net, &options, &state[n][b], &c));
+        products_compare(backend, state[n], &plan[n].net);
+    }
+    for (int n = 0; n < 2; n++) {
+        for (uint32_t count = 17; count <= 18; count++) {
+            state_put(backend, state[n], &plan[n].net);
+            for (int b = 0; b < 2; b++)
+                check_status(backend[b]->step(state[n][b], 0, count));
+            state_compare(backend, state[n], &plan[n].net);
+            products_compare(backend, state[n], &plan[n].net);
+        }
+        for (int b = 0; b < 2; b++)
+            backend[b]->destroy(state[n][b]);
+        network_plan_destroy(&plan[n]);
+    }
+}
+
 #endif

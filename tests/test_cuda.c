@@ -17,6 +17,11 @@ static void same_bits(void **unused) {
                                 1000);
     }
 }
+
+static void two_at_once(void **unused) {
+    (void)unused;
+    backend_compare_two(&backend_cpu, &backend_cuda);
+}
 #endif
 
 int main(void) {
@@ -27,7 +32,7 @@ int main(void) {
         return SKIPPED;
     }
     printf("%s\n", device);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits), cmocka_unit_test(two_at_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 #else
     (void)BACKEND_CASES;

@@ -5,6 +5,8 @@
 #endif
 #define backend_cuda backend_emulated
 #define cuda_build emulated_build
+#define cuda_survey emulated_survey
+#define cuda_fill emulated_fill
 #define cuda_step emulated_step
 #define cuda_edges emulated_edges
 #define cuda_apply emulated_apply
@@ -23,6 +25,7 @@
 #include "kernels/cuda/backend.cu"
 #include "kernels/cuda/build.cu"
 #include "kernels/cuda/device.cu"
+#include "kernels/cuda/draw.cu"
 #include "kernels/cuda/edges.cu"
 #include "kernels/cuda/step.cu"
 #include "kernels/cuda/tiles.cu"
@@ -83,7 +86,27 @@ static void little_shared_memory(void **) {
     simt_device.shared = before;
 }
 
-/* Whichever allocation fails, create says so and leaves nothing behind. */
+/* The one created last needs less shared memory in the same kernels. */
+static void two_at_once(void **) {
+    backend_state_t *state[2];
+    network_plan_t plan[2];
+    backend_options_t options = {};
+    connectivity_t c;
+    backend_compare_two(&backend_cpu, &backend_emulated);
+    assert_int_equal(simt_device.allocations, 0);
+    for (int n = 0; n < 2; n++) {
+        case_plan(&BACKEND_CASES[TWO_CASES[n]], &plan[n]);
+        check_status(backend_emulated.create(&plan[n].net, &options, &state[n], &c));
+    }
+    assert_true(state[0]->tiling.shared_bytes > state[1]->tiling.shared_bytes);
+    for (int n = 0; n < 2; n++) {
+        backend_emulated.destroy(state[n]);
+        network_plan_destroy(&plan[n]);
+    }
+}
+
+/* Whichever allocation fails, create says so and leaves nothing behind: no memory, and no error
+ * that a later create's call would take for its own. */
 static void no_leaks(void **) {
     network_plan_t plan;
     backend_options_t options = {};
@@ -99,6 +122,7 @@ static void no_leaks(void **) {
         assert_int_equal(status, STATUS_FAILED);
         assert_non_null(strstr(status_message(), "out of memory"));
         assert_int_equal(simt_device.allocations, 0);
+        assert_int_equal(cudaPeekAtLastError(), cudaSuccess);
     }
     assert_true(allowed > 20);
     simt_device.allowed = -1;
@@ -167,6 +191,7 @@ int main() {
         cmocka_unit_test(same_bits),
         cmocka_unit_test(many_steps_and_trials),
         cmocka_unit_test(little_shared_memory),
+        cmocka_unit_test(two_at_once),
         cmocka_unit_test(footprint_kept),
         cmocka_unit_test(no_leaks),
         cmocka_unit_test(memory_refused),

@@ -84,10 +84,7 @@ static status_t fill(const backend_state_t *state, uint32_t vectors, apply_memor
     TRY(cuda_allocate(&m->limbs, m->vectors, "vectors"));
     TRY(cuda_shared_most(&most));
     cuda_tiling(&state->device, width, most, &m->tiling);
-    CUDA(cudaFuncSetAttribute(product_kernel_of(net->weight_bits, width),
-                              cudaFuncAttributeMaxDynamicSharedMemorySize,
-                              (int)m->tiling.shared_bytes));
-    return STATUS_OK;
+    return cuda_allow_shared(product_kernel_of(net->weight_bits, width), most);
 }
 
 /* Memory for so many vectors at once, at most WIDTH_MOST / LIMBS. */

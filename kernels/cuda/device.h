@@ -95,13 +95,16 @@ struct backend_state {
     apply_memory_t *apply; /* NULL before the first apply */
 };
 
-/* Runs a call of the CUDA runtime; a failure says which call and why. */
+/* Runs a call of the CUDA runtime; a failure says which call and why. It is then forgotten: CUB
+ * returns the last error, whoever made it. */
 #define CUDA(call)                                                                                 \
     do {                                                                                           \
         cudaError_t cuda_error_ = (call);                                                          \
-        if (cuda_error_ != cudaSuccess)                                                            \
+        if (cuda_error_ != cudaSuccess) {                                                          \
+            (void)cudaGetLastError();                                                              \
             FAIL(STATUS_FAILED, "the GPU failed: %s (%s) in %s; if it persists, --backend cpu",    \
                  cudaGetErrorString(cuda_error_), cudaGetErrorName(cuda_error_), #call);           \
+        }                                                                                          \
     } while (0)
 
 /* Fails, naming both numbers, where the device has fewer than `bytes` bytes free for `what`. */
@@ -138,6 +141,12 @@ static inline uint64_t bitmap_fixed_bytes(const bitmap_t *b, uint64_t targets, u
 /* The tiles for kernels of that width; at most `shared_most` bytes of shared memory a block. */
 void cuda_tiling(const device_t *d, uint32_t width, uint32_t shared_most, tiling_t *tiling);
 status_t cuda_shared_most(uint32_t *bytes);
+/* Loads the kernel, and lets its launches have up to so many bytes. That is the kernel's own limit,
+ * not the state's, of which there may be several: so all give it the device's. */
+template <typename K> status_t cuda_allow_shared(K *kernel, uint32_t most) {
+    CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)most));
+    return STATUS_OK;
+}
 
 /* Images of `passes` passes of `width` lanes, all codes 0; adds their size to *bytes. */
 status_t cuda_images_create(const network_t *net, uint32_t passes, uint32_t width, images_t *images,

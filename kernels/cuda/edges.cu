@@ -16,7 +16,8 @@ template <typename T> static status_t fetch(T **copy, const T *array, uint64_t n
     if (!*copy)
         FAIL(STATUS_FAILED, "no memory for %.1f MB of synapses; ask for fewer targets at a time",
              (double)(n * sizeof(T)) * 1e-6);
-    CUDA(cudaMemcpy(*copy, array, n * sizeof(T), cudaMemcpyDeviceToHost));
+    if (n > 0) /* else there may be no array */
+        CUDA(cudaMemcpy(*copy, array, n * sizeof(T), cudaMemcpyDeviceToHost));
     return STATUS_OK;
 }
 

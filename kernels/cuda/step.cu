@@ -90,10 +90,11 @@ static status_t graph_create(backend_state_t *state) {
     CUDA(cudaStreamBeginCapture(state->stream, cudaStreamCaptureModeThreadLocal));
     status_t status = enqueue(state, GRAPH_STEPS);
     cudaError_t error = cudaStreamEndCapture(state->stream, &graph);
+    if (status == STATUS_OK && error == cudaSuccess)
+        error = cudaGraphInstantiateWithFlags(&state->graph, graph, 0);
+    if (graph)
+        cudaGraphDestroy(graph);
     TRY(status);
-    CUDA(error);
-    error = cudaGraphInstantiate(&state->graph, graph, 0);
-    cudaGraphDestroy(graph);
     CUDA(error);
     return STATUS_OK;
 }
@@ -103,9 +104,7 @@ status_t cuda_step_create(backend_state_t *state) {
     uint32_t most, width = d->rates[0].width;
     TRY(cuda_shared_most(&most));
     cuda_tiling(d, width, most, &state->tiling);
-    CUDA(cudaFuncSetAttribute(step_kernel_of(d->net.weight_bits, width),
-                              cudaFuncAttributeMaxDynamicSharedMemorySize,
-                              (int)state->tiling.shared_bytes));
+    TRY(cuda_allow_shared(step_kernel_of(d->net.weight_bits, width), most));
     cudaFuncAttributes unused; /* loads it: nothing is to be loaded while a graph is recorded */
     CUDA(cudaFuncGetAttributes(&unused, advance_kernel));
     CUDA(cudaStreamCreate(&state->stream));

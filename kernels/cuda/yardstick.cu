@@ -65,23 +65,20 @@ static status_t load() {
          dlerror());
 }
 
-static status_t copies(char *from, char *to, size_t bytes, double *best) {
-    cudaEvent_t start, stop;
-    CUDA(cudaEventCreate(&start));
-    CUDA(cudaEventCreate(&stop));
+static status_t copies(char *from, char *to, size_t bytes, cudaEvent_t event[2], double *best) {
+    CUDA(cudaEventCreate(&event[0]));
+    CUDA(cudaEventCreate(&event[1]));
     *best = 0.0;
     for (int pass = 0; pass < PASSES; pass++) {
         float ms = 0.0f;
-        CUDA(cudaEventRecord(start));
+        CUDA(cudaEventRecord(event[0]));
         CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice));
-        CUDA(cudaEventRecord(stop));
-        CUDA(cudaEventSynchronize(stop));
-        CUDA(cudaEventElapsedTime(&ms, start, stop));
+        CUDA(cudaEventRecord(event[1]));
+        CUDA(cudaEventSynchronize(event[1]));
+        CUDA(cudaEventElapsedTime(&ms, event[0], event[1]));
         double rate = 2.0 * (double)bytes / (1e-3 * (double)ms);
         *best = rate > *best ? rate : *best;
     }
-    CUDA(cudaEventDestroy(start));
-    CUDA(cudaEventDestroy(stop));
     return STATUS_OK;
 }
 
@@ -89,11 +86,15 @@ static status_t bandwidth(int threads, double *bytes_per_s) {
     (void)threads;
     size_t bytes = (size_t)MEGABYTES << 19; /* read and written: MEGABYTES in all */
     char *from = NULL, *to = NULL;
+    cudaEvent_t event[2] = {};
     status_t status = cuda_allocate(&from, bytes, "a copy");
     if (status == STATUS_OK)
         status = cuda_allocate(&to, bytes, "a copy");
     if (status == STATUS_OK)
-        status = copies(from, to, bytes, bytes_per_s);
+        status = copies(from, to, bytes, event, bytes_per_s);
+    for (cudaEvent_t e : event)
+        if (e)
+            cudaEventDestroy(e);
     cudaFree(from);
     cudaFree(to);
     return status;

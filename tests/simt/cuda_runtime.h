@@ -5,7 +5,10 @@
  * __syncwarp shows (the lanes' order is reversed every time). A block's warps run one after the
  * other from one __syncthreads to the next, in an order that is reversed every time too. What it
  * cannot show: anything about the memory model between warps, and the device's own arithmetic.
- * Device memory is the host's: filled with rubbish when allocated, counted, failing on request. */
+ * Device memory is the host's: filled with rubbish when allocated, counted, failing on request.
+ * Of the runtime it holds a caller to what a device would refuse: more shared memory than the
+ * kernel was granted, a grid too large, anything but launches of loaded kernels into the stream
+ * while a graph is recorded; and a call's failure stays the last error until it is read. */
 #pragma once
 
 #include <setjmp.h>
@@ -16,6 +19,7 @@
 #include <ucontext.h>
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #define __global__
@@ -192,7 +196,7 @@ static inline int __popc(unsigned x) {
 
 /* The runtime. */
 
-typedef enum { cudaSuccess, cudaErrorMemoryAllocation } cudaError_t;
+typedef enum { cudaSuccess, cudaErrorInvalidValue, cudaErrorMemoryAllocation } cudaError_t;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
@@ -215,20 +219,48 @@ struct cudaDeviceProp {
 struct cudaFuncAttributes {};
 
 /* What a test sets and reads. */
-static struct {
+static struct simt_device_t {
     size_t memory_free = (size_t)1 << 34;
     long allocations, allowed = -1;     /* living; how many more succeed, if not negative */
     uint64_t bytes;                     /* of all allocations so far */
     uint64_t living;                    /* bytes of living allocations */
     int shared = 227 * 1024;            /* bytes of shared memory a block may have */
+    int shared_unasked = 48 * 1024;     /* of which without asking */
     long shared_used, graphs, launches; /* most bytes in a launch; graphs launched; kernels */
+    cudaError_t error = cudaSuccess;    /* the last one */
+    bool recording;                     /* a graph */
+    std::map<void *, int> granted;      /* shared memory by kernel, of the loaded ones */
 } simt_device;
+
+static inline cudaError_t simt_error(cudaError_t error) {
+    simt_device.error = error != cudaSuccess ? error : simt_device.error;
+    return error;
+}
+static inline cudaError_t cudaPeekAtLastError() {
+    return simt_device.error;
+}
+static inline cudaError_t cudaGetLastError() {
+    cudaError_t error = simt_device.error;
+    simt_device.error = cudaSuccess;
+    return error;
+}
+static inline void simt_not_recording() {
+    simt_require(!simt_device.recording, "not while a graph is recorded");
+}
+/* A kernel is loaded at its first use. */
+static inline int *simt_granted(void *kernel) {
+    auto found = simt_device.granted.find(kernel);
+    if (found == simt_device.granted.end()) {
+        simt_not_recording();
+        found = simt_device.granted.insert({kernel, simt_device.shared_unasked}).first;
+    }
+    return &found->second;
+}
 
 static inline void simt_launch(const std::function<void()> &body, dim3 grid, dim3 block,
                                size_t shared) {
     char *memory = (char *)shared_memory;
     simt_device.launches++;
-    simt_require(shared <= (size_t)simt_device.shared, "too much shared memory");
     simt_device.shared_used =
         (long)shared > simt_device.shared_used ? (long)shared : simt_device.shared_used;
     simt.body = body;
@@ -246,17 +278,25 @@ static cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*k
                                       A... arguments) {
     dim3 grid = config->gridDim, block = config->blockDim;
     size_t shared = config->dynamicSmemBytes;
+    bool recorded = config->stream && config->stream->recording;
+    simt_require(grid.x > 0 && grid.x < 1u << 31 && grid.y > 0 && grid.y < 1u << 16, "the grid");
+    simt_require(recorded == simt_device.recording, "beside the stream that is recorded");
+    if ((int)shared > *simt_granted((void *)kernel))
+        return simt_error(cudaErrorInvalidValue);
     auto launch = [=]() { simt_launch([=]() { kernel(arguments...); }, grid, block, shared); };
-    if (config->stream && config->stream->recording)
+    if (recorded)
         config->stream->recording->push_back(launch);
     else
         launch();
     return cudaSuccess;
 }
 template <typename T> static cudaError_t cudaMalloc(T **memory, size_t bytes) {
+    simt_not_recording();
     *memory = NULL;
+    if (bytes == 0)
+        return cudaSuccess;
     if (simt_device.allowed == 0 || bytes > simt_device.memory_free)
-        return cudaErrorMemoryAllocation;
+        return simt_error(cudaErrorMemoryAllocation);
     simt_device.allowed -= simt_device.allowed > 0;
     simt_device.allocations++;
     simt_device.bytes += bytes;
@@ -268,6 +308,7 @@ template <typename T> static cudaError_t cudaMalloc(T **memory, size_t bytes) {
     return cudaSuccess;
 }
 static inline cudaError_t cudaFree(void *memory) {
+    simt_not_recording();
     if (!memory)
         return cudaSuccess;
     size_t *whole = (size_t *)memory - 2;
@@ -278,7 +319,7 @@ static inline cudaError_t cudaFree(void *memory) {
 }
 static inline cudaError_t cudaStreamCreate(cudaStream_t *stream) {
     if (simt_device.allowed == 0)
-        return cudaErrorMemoryAllocation;
+        return simt_error(cudaErrorMemoryAllocation);
     simt_device.allowed -= simt_device.allowed > 0;
     simt_device.allocations++;
     *stream = (cudaStream_t)calloc(1, sizeof **stream);
@@ -290,18 +331,23 @@ static inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
     return cudaSuccess;
 }
 static inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+    simt_not_recording();
     return cudaSuccess;
 }
 static inline cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    simt_not_recording();
+    simt_device.recording = true;
     stream->recording = new std::vector<std::function<void()>>;
     return cudaSuccess;
 }
 static inline cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
     *graph = stream->recording;
     stream->recording = NULL;
+    simt_device.recording = false;
     return cudaSuccess;
 }
-static inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, int) {
+static inline cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *exec, cudaGraph_t graph,
+                                                        unsigned long long) {
     *exec = new std::vector<std::function<void()>>(*graph);
     return cudaSuccess;
 }
@@ -319,18 +365,25 @@ static inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
         launch();
     return cudaSuccess;
 }
-template <typename K> static cudaError_t cudaFuncSetAttribute(K *, cudaFuncAttribute, int bytes) {
-    return bytes <= simt_device.shared ? cudaSuccess : cudaErrorMemoryAllocation;
+template <typename K>
+static cudaError_t cudaFuncSetAttribute(K *kernel, cudaFuncAttribute, int bytes) {
+    if (bytes > simt_device.shared)
+        return simt_error(cudaErrorInvalidValue);
+    *simt_granted((void *)kernel) = bytes;
+    return cudaSuccess;
 }
 static inline cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
     *value = simt_device.shared;
     return cudaSuccess;
 }
 static inline cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind) {
+    simt_not_recording();
+    simt_require(to && from, "a copy from or to nowhere");
     memcpy(to, from, bytes);
     return cudaSuccess;
 }
 static inline cudaError_t cudaMemset(void *memory, int value, size_t bytes) {
+    simt_not_recording();
     memset(memory, value, bytes);
     return cudaSuccess;
 }
@@ -339,6 +392,7 @@ static inline cudaError_t cudaMemGetInfo(size_t *unused, size_t *total) {
     return cudaSuccess;
 }
 static inline cudaError_t cudaDeviceSynchronize() {
+    simt_not_recording();
     return cudaSuccess;
 }
 static inline cudaError_t cudaGetDeviceCount(int *devices) {
@@ -349,12 +403,17 @@ static inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, in
     *properties = {"emulated", 0, 0};
     return cudaSuccess;
 }
-template <typename K> static cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, K *) {
+template <typename K> static cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *, K *kernel) {
+    simt_granted((void *)kernel);
     return cudaSuccess;
 }
 static inline const char *cudaGetErrorString(cudaError_t error) {
-    return error == cudaSuccess ? "no error" : "out of memory";
+    return error == cudaSuccess             ? "no error"
+           : error == cudaErrorInvalidValue ? "invalid argument"
+                                            : "out of memory";
 }
 static inline const char *cudaGetErrorName(cudaError_t error) {
-    return error == cudaSuccess ? "cudaSuccess" : "cudaErrorMemoryAllocation";
+    return error == cudaSuccess             ? "cudaSuccess"
+           : error == cudaErrorInvalidValue ? "cudaErrorInvalidValue"
+                                            : "cudaErrorMemoryAllocation";
 }
