@@ -22,7 +22,7 @@ void *aligned_alloc(size_t alignment, size_t size) {
 }
 
 void *mmap(void *place, size_t size, int protection, int flags, int file, off_t offset) {
-    if (file < 0 && refused())
+    if ((flags & MAP_NORESERVE) && refused()) /* an arena, not another library's */
         return MAP_FAILED;
     return (void *)syscall(SYS_mmap, place, size, protection, flags, file, offset);
 }

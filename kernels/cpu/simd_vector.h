@@ -164,7 +164,7 @@ static inline vector_t digit_wide(digit_sum_t sum) {
 
 static inline codes_t byte_digits(const unsigned char *digits) {
     const __m128i *at = (const void *)digits;
-    return (byte_digits_t){
+    return (codes_t){
         {_mm256_cvtepu8_epi16(_mm_loadu_si128(at)), _mm256_cvtepu8_epi16(_mm_loadu_si128(at + 1))}};
 }
 static inline codes_t byte_codes(const unsigned char *code, uint32_t mask) {
