@@ -261,12 +261,9 @@ static void auto_fits_in_memory(void **unused) {
 int main(void) {
     (void)backend_compare;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits),
-        cmocka_unit_test(largest_products),
-        cmocka_unit_test(most_inputs),
-        cmocka_unit_test(batches),
-        cmocka_unit_test(memory),
-        cmocka_unit_test(auto_fits_in_memory),
+        cmocka_unit_test(same_bits),   cmocka_unit_test(largest_products),
+        cmocka_unit_test(most_inputs), cmocka_unit_test(batches),
+        cmocka_unit_test(memory),      cmocka_unit_test(auto_fits_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
