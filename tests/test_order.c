@@ -27,19 +27,18 @@ static status_t read_array(void *context, size_t first_frame, size_t n_frames, s
     const field_t *field = context;
     const float *values = field->context;
     for (size_t t = 0; t < n_frames; t++)
-        memcpy(out + t * n_rows * field->nx,
-               values + ((first_frame + t) * field->ny + first_row) * field->nx,
-               n_rows * field->nx * sizeof *out);
+        memcpy(out + t * n_rows * field->grid.nx,
+               values + ((first_frame + t) * field->grid.ny + first_row) * field->grid.nx,
+               n_rows * field->grid.nx * sizeof *out);
     return STATUS_OK;
 }
 
 static status_t compute(size_t frames, size_t ny, size_t nx, double frame_ms, const float *values,
                         order_t *order) {
-    field_t array = {.frames = frames, .ny = ny, .nx = nx, .context = (void *)values};
+    field_t array = {.frames = frames, .grid = grid_torus(ny, nx), .context = (void *)values};
     field_t field = {.trials = 1,
                      .frames = frames,
-                     .ny = ny,
-                     .nx = nx,
+                     .grid = grid_torus(ny, nx),
                      .frame_ms = frame_ms,
                      .context = &array,
                      .read = read_array};
@@ -203,7 +202,7 @@ static void test_slow_noise_does_not_oscillate(void **state) {
     assert_int_equal(compute(FRAMES, 20, 20, 2.0, values, &order), STATUS_OK);
     assert_true(order.oscillation_index < 0.35); /* the paper's oscillations are above 0.8 */
     verdict_context_t known = {.noise = 1.0, .two_signed = true, .chance = 1.0 / 121.0};
-    field_t field = {.frames = FRAMES, .ny = 20, .nx = 20, .frame_ms = 2.0};
+    field_t field = {.frames = FRAMES, .grid = grid_torus(20, 20), .frame_ms = 2.0};
     verdict_context_t unknown = verdict_context_unknown(&field, &order);
     assert_int_equal(regime_of(&order, &known), REGIME_ASYNCHRONOUS);
     assert_int_equal(regime_of(&order, &unknown), REGIME_UNDECIDED); /* noise or chaos? */
@@ -232,7 +231,7 @@ static void test_verdict_of_patterns(void **state) {
                 (cases[k].n * (double)(i % N) / N - cases[k].f_hz * 2e-3 * (double)(i / (N * N))));
         order_t order;
         assert_int_equal(compute(FRAMES, N, N, 2.0, values, &order), STATUS_OK);
-        field_t field = {.frames = FRAMES, .ny = N, .nx = N, .frame_ms = 2.0};
+        field_t field = {.frames = FRAMES, .grid = grid_torus(N, N), .frame_ms = 2.0};
         verdict_context_t unknown = verdict_context_unknown(&field, &order);
         assert_int_equal(regime_of(&order, &unknown), cases[k].regime);
     }
@@ -261,11 +260,10 @@ static void test_trials(void **state) {
                                  plane_wave(FRAMES, N, N, 2, 0, 5, 0.0),
                                  plane_wave(FRAMES, N, N, 0, 2, 0, 0.0),  /* a bump */
                                  plane_wave(FRAMES, N, N, 0, 0, 4, 0.0)}; /* an oscillation */
-    field_t array = {.frames = FRAMES, .ny = N, .nx = N, .context = trials};
+    field_t array = {.frames = FRAMES, .grid = grid_torus(N, N), .context = trials};
     field_t field = {.trials = TRIALS,
                      .frames = FRAMES,
-                     .ny = N,
-                     .nx = N,
+                     .grid = grid_torus(N, N),
                      .frame_ms = 2.0,
                      .context = &array,
                      .read = read_chosen,

@@ -192,8 +192,8 @@ static void test_early_stop(void **state) {
     field_t field;
     assert_int_equal(snapshot_field(file, NULL, -1.0, &field), STATUS_OK);
     assert_int_equal(field.frames, 10); /* from 10 ms on: frames 5 to 14 */
-    assert_int_equal(field.ny, NY_E);
-    assert_int_equal(field.nx, NX_E);
+    assert_int_equal(field.grid.ny, NY_E);
+    assert_int_equal(field.grid.nx, NX_E);
     assert_float_equal(field.frame_ms, 2.0, 1e-12);
     assert_int_equal(field.read(field.context, 2, 1, 3, 1, last), STATUS_OK);
     assert_float_equal(last[4], value(0, 7, 0, 3 * NX_E + 4), 0.0);

@@ -38,18 +38,18 @@ double order_value(const order_t *order, const order_parameter_t *parameter) {
 }
 
 uint64_t order_memory(size_t frames, size_t ny, size_t nx) {
-    const field_t field = {.frames = frames, .ny = ny, .nx = nx};
+    const field_t field = {.frames = frames, .grid = grid_torus(ny, nx)};
     uint64_t spatial = order_spatial_memory(&field), temporal = order_temporal_memory(&field);
     return spatial > temporal ? spatial : temporal;
 }
 
 status_t order_compute(const field_t *field, order_t *order) {
     *order = (order_t){.span_ms = (double)field->frames * field->frame_ms};
-    if (field->frames < 2 || field->ny == 0 || field->nx == 0)
+    if (field->frames < 2 || field->grid.ny == 0 || field->grid.nx == 0)
         FAIL(STATUS_FAILED,
              "order parameters need two frames or more of one site or more: %zu "
              "frames of %zu x %zu sites are here",
-             field->frames, field->ny, field->nx);
+             field->frames, field->grid.ny, field->grid.nx);
     TRY(order_spatial_pass(field, order));
     return order_temporal_pass(field, order);
 }

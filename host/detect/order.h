@@ -4,18 +4,7 @@
 #define BRISC_ORDER_H
 
 #include "host/config.h"
-
-/* Where frames come from: a run's file, measured data, a test's array. Reads may be of any block;
- * memory stays bounded whatever the file's size. */
-typedef struct {
-    size_t trials, frames, ny, nx; /* frames from the onset on */
-    double frame_ms;               /* time between frames */
-    void *context;
-    /* out[frame][y][x], C order, n_frames * n_rows * nx floats. Called by one thread at a time. */
-    status_t (*read)(void *context, size_t first_frame, size_t n_frames, size_t first_row,
-                     size_t n_rows, float *out);
-    void (*choose)(void *context, size_t trial); /* what is read from then on; NULL: there is one */
-} field_t;
+#include "host/detect/field.h"
 
 typedef struct {
     double mean_activity;   /* <|r|> */

@@ -169,23 +169,25 @@ static void pass_destroy(pass_t *pass) {
 
 /* Frames that are measured at once. */
 static size_t chunk_of(const field_t *field) {
-    size_t padded = 2 * (field->nx / 2 + 1);
-    size_t chunk = ORDER_BUFFER_BYTES / (field->ny * padded * sizeof(double));
+    size_t padded = 2 * (field->grid.nx / 2 + 1);
+    size_t chunk = ORDER_BUFFER_BYTES / (field->grid.ny * padded * sizeof(double));
     return chunk < 1 ? 1 : chunk > field->frames ? field->frames : chunk;
 }
 
 uint64_t order_spatial_memory(const field_t *field) {
-    size_t sites = field->ny * field->nx, chunk = chunk_of(field);
-    size_t threads = (size_t)omp_get_max_threads(), padded = 2 * (field->nx / 2 + 1);
+    size_t sites = field->grid.ny * field->grid.nx, chunk = chunk_of(field);
+    size_t threads = (size_t)omp_get_max_threads(), padded = 2 * (field->grid.nx / 2 + 1);
     size_t measured = threads < chunk ? threads : chunk; /* frames: those have persistence's */
-    return (uint64_t)chunk * (sites * sizeof(float) + field->ny * padded * sizeof(double)) +
+    return (uint64_t)chunk * (sites * sizeof(float) + field->grid.ny * padded * sizeof(double)) +
            field->frames * sizeof(measures_t) +
-           threads * 6 * (field->nx + NEIGHBOURHOOD) * sizeof(double) +
-           field->ny * (field->nx / 2 + 1) * sizeof(double) + measured * sites * PERSISTENCE_BYTES;
+           threads * 6 * (field->grid.nx + NEIGHBOURHOOD) * sizeof(double) +
+           field->grid.ny * (field->grid.nx / 2 + 1) * sizeof(double) +
+           measured * sites * PERSISTENCE_BYTES;
 }
 
 static status_t pass_create(const field_t *field, pass_t *pass) {
-    size_t ny = field->ny, nx = field->nx, padded = 2 * (nx / 2 + 1), chunk = chunk_of(field);
+    size_t ny = field->grid.ny, nx = field->grid.nx, padded = 2 * (nx / 2 + 1),
+           chunk = chunk_of(field);
     size_t threads = (size_t)omp_get_max_threads();
     *pass = (pass_t){.frames = field->frames, .chunk = chunk};
     pass->measures = calloc(field->frames, sizeof *pass->measures);
@@ -204,7 +206,7 @@ static status_t pass_create(const field_t *field, pass_t *pass) {
 }
 
 static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) {
-    size_t ny = field->ny, nx = field->nx, bins = nx / 2 + 1, padded = 2 * bins;
+    size_t ny = field->grid.ny, nx = field->grid.nx, bins = nx / 2 + 1, padded = 2 * bins;
     size_t n = field->frames - first < pass->chunk ? field->frames - first : pass->chunk;
     TRY(field->read(field->context, first, n, 0, ny, pass->buffer));
 #pragma omp parallel for schedule(guided)
@@ -240,7 +242,7 @@ static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) 
 /* Means over frames; spatial spectrum's n = 0 from the frames' means, less their mean where the
  * field never changes sign. */
 static void average(const field_t *field, const pass_t *pass, order_t *order) {
-    double frames = (double)pass->frames, sites = (double)(field->ny * field->nx);
+    double frames = (double)pass->frames, sites = (double)(field->grid.ny * field->grid.nx);
     double variance = 0.0, global_variance = 0.0, persistence = 0.0, uniform = 0.0;
     double early = 0.0, late = 0.0; /* squared deviations in the first and last third */
     size_t third = pass->frames >= 3 ? pass->frames / 3 : 1;
@@ -274,8 +276,8 @@ static void average(const field_t *field, const pass_t *pass, order_t *order) {
     order->global_std = sqrt(global_variance);
     order->persistence =
         persistence / (frames < PERSISTENCE_FRAMES ? frames : (double)PERSISTENCE_FRAMES);
-    order->wavenumber = peak_wavenumber(pass->amplitude, field->ny, field->nx);
-    order->spatial_contrast = contrast(pass->amplitude, field->ny, field->nx);
+    order->wavenumber = peak_wavenumber(pass->amplitude, field->grid.ny, field->grid.nx);
+    order->spatial_contrast = contrast(pass->amplitude, field->grid.ny, field->grid.nx);
 }
 
 status_t order_spatial_pass(const field_t *field, order_t *order) {

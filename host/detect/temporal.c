@@ -48,17 +48,17 @@ static pass_t pass_of(const field_t *field, double mean) {
     pass_t pass = {.field = field, .bins = frames / 2 + 1, .mean = mean};
     pass.batch = frames < LONG_SERIES ? BATCH : 1;
     pass.threads = (size_t)omp_get_max_threads();
-    pass.columns = sites < field->nx ? sites : field->nx;
-    pass.rows = sites / field->nx < 1 ? 1 : sites / field->nx;
-    pass.rows = pass.rows > field->ny ? field->ny : pass.rows;
-    pass.row_frames = room / field->nx < 1 ? 1 : room / field->nx;
+    pass.columns = sites < field->grid.nx ? sites : field->grid.nx;
+    pass.rows = sites / field->grid.nx < 1 ? 1 : sites / field->grid.nx;
+    pass.rows = pass.rows > field->grid.ny ? field->grid.ny : pass.rows;
+    pass.row_frames = room / field->grid.nx < 1 ? 1 : room / field->grid.nx;
     return pass;
 }
 
 uint64_t order_temporal_memory(const field_t *field) {
     pass_t pass = pass_of(field, 0.0);
     size_t sites = pass.rows * pass.columns, batches = (sites + pass.batch - 1) / pass.batch;
-    size_t row = pass.columns < field->nx ? pass.row_frames * field->nx : 0;
+    size_t row = pass.columns < field->grid.nx ? pass.row_frames * field->grid.nx : 0;
     return (uint64_t)(field->frames * sites + row) * sizeof(float) + batches * sizeof(sums_t) +
            (batches + 1) * pass.bins * sizeof(double) +
            pass.threads * pass.batch *
@@ -70,14 +70,14 @@ static status_t pass_create(const field_t *field, double mean, pass_t *pass) {
     *pass = pass_of(field, mean);
     size_t batches = (pass->rows * pass->columns + pass->batch - 1) / pass->batch;
     pass->block = malloc(frames * pass->rows * pass->columns * sizeof *pass->block);
-    if (pass->columns < field->nx)
-        pass->row = malloc(pass->row_frames * field->nx * sizeof *pass->row);
+    if (pass->columns < field->grid.nx)
+        pass->row = malloc(pass->row_frames * field->grid.nx * sizeof *pass->row);
     pass->sums = malloc(batches * sizeof *pass->sums);
     pass->amplitudes = malloc(batches * pass->bins * sizeof *pass->amplitudes);
     pass->amplitude = calloc(pass->bins, sizeof *pass->amplitude);
     pass->series = fftw_alloc_real(pass->threads * pass->batch * frames);
     pass->spectra = fftw_alloc_complex(pass->threads * pass->batch * pass->bins);
-    if (pass->block == NULL || (pass->columns < field->nx && pass->row == NULL) ||
+    if (pass->block == NULL || (pass->columns < field->grid.nx && pass->row == NULL) ||
         pass->sums == NULL || pass->amplitudes == NULL || pass->amplitude == NULL ||
         pass->series == NULL || pass->spectra == NULL)
         FAIL(STATUS_FAILED, "order parameters: no memory for series of %zu frames", frames);
@@ -102,7 +102,7 @@ static status_t read_block(pass_t *pass, size_t first_row, size_t n_rows, size_t
         for (size_t t = 0; t < n; t++)
             for (size_t x = 0; x < n_columns; x++)
                 pass->block[(first + t) * n_columns + x] =
-                    pass->row[t * field->nx + first_column + x];
+                    pass->row[t * field->grid.nx + first_column + x];
     }
     return STATUS_OK;
 }
@@ -201,10 +201,11 @@ static void oscillation(const double *amplitude, size_t bins, double duration_s,
 
 static status_t all_blocks(pass_t *pass, sums_t *total) {
     const field_t *field = pass->field;
-    for (size_t row = 0; row < field->ny; row += pass->rows) {
-        size_t rows = field->ny - row < pass->rows ? field->ny - row : pass->rows;
-        for (size_t column = 0; column < field->nx; column += pass->columns) {
-            size_t left = field->nx - column, columns = left < pass->columns ? left : pass->columns;
+    for (size_t row = 0; row < field->grid.ny; row += pass->rows) {
+        size_t rows = field->grid.ny - row < pass->rows ? field->grid.ny - row : pass->rows;
+        for (size_t column = 0; column < field->grid.nx; column += pass->columns) {
+            size_t left = field->grid.nx - column,
+                   columns = left < pass->columns ? left : pass->columns;
             TRY(read_block(pass, row, rows, column, columns));
             take_block(pass, rows * columns, total);
         }
@@ -219,7 +220,7 @@ status_t order_temporal_pass(const field_t *field, order_t *order) {
     if (status == STATUS_OK)
         status = all_blocks(&pass, &total);
     if (status == STATUS_OK) {
-        double sites = (double)(field->ny * field->nx);
+        double sites = (double)(field->grid.ny * field->grid.nx);
         order->cv = total.with_cv > 0 ? total.cv / (double)total.with_cv : 0.0;
         order->temporal_std = sqrt(total.variance / sites);
         order->static_std = sqrt(total.deviation_squared / sites);

@@ -46,7 +46,7 @@ verdict_context_t verdict_context_potential(const config_t *config, uint32_t pop
 verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order) {
     return (verdict_context_t){.noise_unknown = true,
                                .two_signed = order->min < 0.0 && order->max > 0.0,
-                               .chance = 1.0 / neighbourhood(field->ny, field->nx)};
+                               .chance = 1.0 / neighbourhood(field->grid.ny, field->grid.nx)};
 }
 
 static void because(char reason[200], const char *format, ...)

@@ -139,6 +139,7 @@ static status_t choose_frames(h5_file_t *file, const char *variable, const doubl
                  "%s: time does not go in even steps: frame %zu at %g ms follows %g ms, the mean "
                  "step is %g ms; resample the data",
                  h5_path(file), i, times[i], times[i - 1], step);
+    field->start_ms = times[*first];
     field->frame_ms = step;
     return STATUS_OK;
 }
@@ -179,8 +180,7 @@ status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, 
     source->trial = 0;
     source->first_frame = first;
     field->trials = stored.trials;
-    field->ny = stored.ny;
-    field->nx = stored.nx;
+    field->grid = grid_torus(stored.ny, stored.nx);
     field->context = source;
     field->read = read_source;
     field->choose = choose_trial;
