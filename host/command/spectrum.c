@@ -80,6 +80,8 @@ static status_t find_gains(const options_t *options, measured_t *m) {
     if (!options->weights) {
         theory_t rest;
         TRY(theory_predict(&m->config, &m->plan, &rest));
+        if (rest.fixed_points == 0)
+            FAIL(STATUS_FAILED, "%s (--weights measures J itself)", rest.unsolved);
         for (uint32_t a = 0; a < net->populations; a++)
             fixed[a] = gain_slope64(net->population[a].gain, rest.fixed_point[rest.followed].h[a]);
         theory_destroy(&rest);
