@@ -119,9 +119,10 @@ static void measure_sums(void *context, size_t thread, size_t place, const float
     b->sums[place] = sums;
 }
 
-static status_t take_sums(void *context, size_t frame, size_t place) {
+static status_t take_sums(void *context, size_t frame, size_t place, const float *values) {
     bumps_t *b = context;
     (void)frame;
+    (void)values;
     b->total.smooth += b->sums[place].smooth;
     b->total.rough += b->sums[place].rough;
     b->total.slope += b->sums[place].slope;
@@ -166,8 +167,9 @@ static void measure_points(void *context, size_t thread, size_t place, const flo
                                  !points_of(b, components, &b->points[place]);
 }
 
-static status_t take_points(void *context, size_t frame, size_t place) {
+static status_t take_points(void *context, size_t frame, size_t place, const float *values) {
     bumps_t *b = context;
+    (void)values;
     if (b->points[place].no_memory)
         FAIL(STATUS_FAILED, "bumps: no memory for the components of frame %zu", frame);
     b->nets += b->points[place].net;

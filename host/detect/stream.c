@@ -35,7 +35,7 @@ static status_t run(const field_t *field, const stream_t *stream, float *buffer,
                      "frame %zu from the onset holds a value that is not a number or infinite: "
                      "patterns need complete frames; mask the sites without data in all frames",
                      first + i);
-            TRY(stream->take(stream->context, first + i, i));
+            TRY(stream->take(stream->context, first + i, i, buffer + i * sites));
         }
     }
     return STATUS_OK;

@@ -7,9 +7,9 @@
 typedef struct {
     void *context;
     /* Of several frames at once; `place` is the frame's among them, in [0, stream_places). */
-    void (*measure)(void *context, size_t thread, size_t place, const float *frame);
+    void (*measure)(void *context, size_t thread, size_t place, const float *values);
     /* In the frames' order, by one thread. */
-    status_t (*take)(void *context, size_t frame, size_t place);
+    status_t (*take)(void *context, size_t frame, size_t place, const float *values);
 } stream_t;
 
 /* Frames that are in memory together. */
