@@ -1,4 +1,4 @@
-/* The structure factor of patterns whose wave numbers are known. */
+/* Structure factor and birth-death list of patterns whose answers are known. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "host/detect/basins.h"
+#include "host/detect/persistence.h"
 #include "host/detect/structure.h"
 #include "tests/patterns.h"
 
@@ -151,12 +153,68 @@ static void test_patch(void **state) {
     pattern_destroy(&f);
 }
 
+/* cos(2 pi 2 x) cos(2 pi y), shifted by a weak one at twice the period so that its minima differ:
+ * four basins; their births and deaths from the filtered frame itself. */
+static void test_birth_and_death(void **state) {
+    (void)state;
+    enum { N = 60 };
+    static float r[N * N];
+    pattern_field_t f = {.values = r};
+    f.field = (field_t){.trials = 1,
+                        .frames = 1,
+                        .grid = grid_torus(N, N),
+                        .frame_ms = 1,
+                        .start_ms = 7,
+                        .context = &f,
+                        .read = pattern_read};
+    for (int i = 0; i < N * N; i++) {
+        double x = (i % N + 0.5) / N, y = (i / N + 0.5) / N;
+        r[i] = (float)(-cos(4 * M_PI * (x - 0.25)) * cos(2 * M_PI * y) +
+                       0.1 * cos(2 * M_PI * (x - 0.75)) + 5);
+    }
+    dataset_t found = {0};
+    double sum;
+    assert_int_equal(basins_detect(&f.field, &found), STATUS_OK);
+    assert_int_equal(persistence_frame(r, &f.field.grid, &sum), STATUS_OK);
+    const dataset_item_t *birth = dataset_find(&found, "persistence/birth"),
+                         *death = dataset_find(&found, "persistence/death"),
+                         *x = dataset_find(&found, "persistence/x"),
+                         *y = dataset_find(&found, "persistence/y");
+    assert_int_equal(birth->count, 4);
+    /* A minimum of 60 sites of a smooth field lies within two sites of the true one. */
+    static const double places[4][2] = {{0.25, 0.0}, {0.5, 0.5}, {0.75, 0.0}, {0.0, 0.5}};
+    double lifetimes = 0.0;
+    int seen = 0;
+    for (size_t k = 0; k < 4; k++) {
+        lifetimes += death->values[k] - birth->values[k];
+        assert_true(k == 0 || death->values[k] - birth->values[k] <=
+                                  death->values[k - 1] - birth->values[k - 1]);
+        for (int p = 0; p < 4; p++)
+            if (fabs(grid_way(places[p][0], x->values[k], 1, false)) < 2.0 / N &&
+                fabs(grid_way(places[p][1], y->values[k], 1, false)) < 2.0 / N)
+                seen |= 1 << p;
+    }
+    assert_int_equal(seen, 15);
+    assert_float_equal(lifetimes, sum, 1e-12);
+    assert_float_equal(dataset_value(&found, "persistence/sum"), sum, 0.0);
+    assert_float_equal(dataset_value(&found, "persistence/time_ms"), 7.0, 0.0);
+    dataset_destroy(&found);
+
+    r[17] = NAN;
+    assert_int_equal(basins_detect(&f.field, &found), STATUS_FAILED);
+    assert_true(strstr(status_message(), "frame 0") && found.items == 0);
+    for (int i = 0; i < N * N; i++)
+        r[i] = 3;
+    assert_int_equal(basins_detect(&f.field, &found), STATUS_OK);
+    assert_int_equal(found.items, 1);
+    dataset_destroy(&found);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_wave_numbers),
-        cmocka_unit_test(test_power),
-        cmocka_unit_test(test_nothing_stands_out),
-        cmocka_unit_test(test_patch),
+        cmocka_unit_test(test_known_wave_numbers), cmocka_unit_test(test_power),
+        cmocka_unit_test(test_nothing_stands_out), cmocka_unit_test(test_patch),
+        cmocka_unit_test(test_birth_and_death),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,10 +57,8 @@ static size_t space_of(const bumps_t *b) {
 static status_t bumps_create(const field_t *field, double smoothing_sites, bumps_t *b) {
     *b = (bumps_t){.grid = &field->grid,
                    .threads = (size_t)omp_get_max_threads(),
-                   .places = stream_places(field)};
-    for (size_t y = 0; y < b->grid->ny; y++)
-        for (size_t x = 0; x < b->grid->nx; x++)
-            b->data += grid_has(b->grid, y, x);
+                   .places = stream_places(field),
+                   .data = grid_count(&field->grid)};
     TRY(smoother_create(b->grid, smoothing_sites, &b->smoother));
     b->space = malloc(b->threads * space_of(b) * sizeof *b->space);
     b->components = calloc(b->threads, sizeof *b->components);

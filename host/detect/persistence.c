@@ -25,11 +25,32 @@ static uint32_t root(uint32_t *parent, uint32_t site) {
     return site;
 }
 
-/* The `count` sites with data enter in the order `sorted`. */
+void basins_destroy(basins_t *basins) {
+    free(basins->basin);
+    *basins = (basins_t){0};
+}
+
+static void keep(basins_t *basins, size_t site, double birth, double death) {
+    if (!basins)
+        return;
+    if (basins->n == basins->room) {
+        size_t room = 2 * basins->room + 16;
+        basin_t *grown = realloc(basins->basin, room * sizeof *grown);
+        basins->no_memory = basins->no_memory || !grown;
+        if (!grown)
+            return;
+        basins->basin = grown;
+        basins->room = room;
+    }
+    basins->basin[basins->n++] = (basin_t){.site = site, .birth = birth, .death = death};
+}
+
+/* The `count` sites with data enter in the order `sorted`; basins may be NULL. */
 static double sweep(const double *values, const grid_t *grid, size_t count, const uint32_t *sorted,
-                    uint32_t *parent) {
+                    uint32_t *parent, basins_t *basins) {
     uint32_t n = (uint32_t)grid_sites(grid), columns = (uint32_t)grid->nx;
     double range = values[sorted[count - 1]] - values[sorted[0]], sum = range;
+    keep(basins, sorted[0], values[sorted[0]], values[sorted[count - 1]]);
     for (uint32_t i = 0; i < n; i++)
         parent[i] = absent;
     for (uint32_t k = 0; k < count; k++) {
@@ -54,20 +75,24 @@ static double sweep(const double *values, const grid_t *grid, size_t count, cons
                 a = older;
             }
             double lifetime = values[site] - values[b];
-            if (lifetime >= lifetime_min * range)
+            if (lifetime >= lifetime_min * range) {
                 sum += lifetime;
+                keep(basins, b, values[b], values[site]);
+            }
             parent[b] = a;
         }
     }
     for (uint32_t k = 1; k < count; k++) { /* parts that a mask has parted */
         double lifetime = values[sorted[count - 1]] - values[sorted[k]];
-        if (parent[sorted[k]] == sorted[k] && lifetime >= lifetime_min * range)
+        if (parent[sorted[k]] == sorted[k] && lifetime >= lifetime_min * range) {
             sum += lifetime;
+            keep(basins, sorted[k], values[sorted[k]], values[sorted[count - 1]]);
+        }
     }
     return sum;
 }
 
-status_t persistence_sublevel(const double *values, const grid_t *grid, double *sum) {
+static status_t sublevel(const double *values, const grid_t *grid, double *sum, basins_t *basins) {
     size_t n = grid_sites(grid), count = 0;
     if (n >= absent)
         FAIL(STATUS_FAILED, "persistence: %zu x %zu sites are too many (2^32 at most)", grid->ny,
@@ -79,9 +104,15 @@ status_t persistence_sublevel(const double *values, const grid_t *grid, double *
         if (!grid->mask || grid->mask[i])
             sorted[count++] = (uint32_t)i;
     qsort_r(sorted, count, sizeof *sorted, compare_sites, (void *)values);
-    *sum = count > 0 ? sweep(values, grid, count, sorted, sorted + n) : 0.0;
+    *sum = count > 0 ? sweep(values, grid, count, sorted, sorted + n, basins) : 0.0;
     free(sorted);
+    if (basins && basins->no_memory)
+        FAIL(STATUS_FAILED, "persistence: no memory for %zu components", basins->n);
     return STATUS_OK;
+}
+
+status_t persistence_sublevel(const double *values, const grid_t *grid, double *sum) {
+    return sublevel(values, grid, sum, NULL);
 }
 
 /* Periodic mean over 20 sites of each of n series of `length` values, `stride` apart; copy has room
@@ -154,7 +185,22 @@ static double deviations(const float *r, const grid_t *grid, double *z) {
     return variance / count;
 }
 
-status_t persistence_frame(const float *r, const grid_t *grid, double *sum) {
+/* The window of site i is [i, i + 20) on a whole torus, [i - 10, i + 10) on a part. */
+static double middle(size_t i, size_t length, bool whole) {
+    double window = length < FILTER_SITES ? (double)length : (double)FILTER_SITES;
+    return whole ? fmod((double)i + (window - 1.0) / 2.0, (double)length)
+                 : fmax((double)i - 0.5, 0.0);
+}
+
+static void place(basins_t *basins, const grid_t *grid, bool whole) {
+    for (size_t k = 0; basins && k < basins->n; k++) {
+        basin_t *basin = &basins->basin[k];
+        basin->x = middle(basin->site % grid->nx, grid->nx, whole);
+        basin->y = middle(basin->site / grid->nx, grid->ny, whole);
+    }
+}
+
+status_t persistence_basins(const float *r, const grid_t *grid, double *sum, basins_t *basins) {
     size_t ny = grid->ny, nx = grid->nx, n = ny * nx;
     bool whole = !grid->open && !grid->mask;
     double *z = malloc(((whole ? 1 : 2) * n + (ny > nx ? ny : nx) + FILTER_SITES) * sizeof *z);
@@ -172,8 +218,13 @@ status_t persistence_frame(const float *r, const grid_t *grid, double *sum) {
         } else {
             cut_filter(z, grid, z + n, z + 2 * n);
         }
-        status = persistence_sublevel(z, grid, sum);
+        status = sublevel(z, grid, sum, basins);
+        place(basins, grid, whole);
     }
     free(z);
     return status;
+}
+
+status_t persistence_frame(const float *r, const grid_t *grid, double *sum) {
+    return persistence_basins(r, grid, sum, NULL);
 }
