@@ -142,9 +142,9 @@ static errors_t follow_spot(size_t size, double noise) {
     pattern_create(spot(size, noise), &f);
     find_bumps(&f.field, &found);
     errors_t e = {.count = dataset_value(&found, "bumps/count")};
-    const dataset_item_t *x = dataset_find(&found, "bumps/point_x"),
-                         *y = dataset_find(&found, "bumps/point_y"),
-                         *t = dataset_find(&found, "bumps/point_time_ms");
+    const dataset_item_t *x = dataset_find(&found, "bumps/path_x"),
+                         *y = dataset_find(&found, "bumps/path_y"),
+                         *t = dataset_find(&found, "bumps/path_time_ms");
     for (size_t k = 0; x && k < x->count; k++) {
         double at_x = 0.5 + f.pattern.vx * t->values[k] * 1e-3 - x->values[k];
         double at_y = 0.5 + f.pattern.vy * t->values[k] * 1e-3 - y->values[k];

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "host/detect/bump_report.h"
-#include "host/detect/smooth.h"
+#include "host/detect/blur.h"
 #include "host/detect/stream.h"
 
 enum { FRAMES_MIN = 24, PLACES_MIN = 12, GAP_FRAMES = 1 };
@@ -27,8 +27,8 @@ typedef struct {
 typedef struct {
     const grid_t *grid;
     size_t threads, places, data; /* sites with data */
-    smoother_t smoother;
-    double *space;            /* [threads][d, g, and the smoother's room] */
+    blur_t blur;
+    double *space;            /* [threads][d, g, and the blur's room] */
     components_t *components; /* [threads] */
     sums_t *sums, total;      /* [places] */
     points_t *points;         /* [places] */
@@ -46,12 +46,12 @@ static void bumps_destroy(bumps_t *b) {
     free(b->points);
     free(b->space);
     free(b->sums);
-    smoother_destroy(&b->smoother);
+    blur_destroy(&b->blur);
     track_destroy(b->tracker);
 }
 
 static size_t space_of(const bumps_t *b) {
-    return 2 * grid_sites(b->grid) + smoother_room(&b->smoother);
+    return 2 * grid_sites(b->grid) + blur_room(&b->blur);
 }
 
 static status_t bumps_create(const field_t *field, double smoothing_sites, bumps_t *b) {
@@ -59,7 +59,7 @@ static status_t bumps_create(const field_t *field, double smoothing_sites, bumps
                    .threads = (size_t)omp_get_max_threads(),
                    .places = stream_places(field),
                    .data = grid_count(&field->grid)};
-    TRY(smoother_create(b->grid, smoothing_sites, &b->smoother));
+    TRY(blur_create(b->grid, smoothing_sites, &b->blur));
     b->space = malloc(b->threads * space_of(b) * sizeof *b->space);
     b->components = calloc(b->threads, sizeof *b->components);
     b->sums = malloc(b->places * sizeof *b->sums);
@@ -86,7 +86,7 @@ static void smooth_frame(const bumps_t *b, const float *frame, double *d, double
     mean /= (double)b->data;
     for (size_t i = 0; i < sites; i++)
         d[i] -= mask && !mask[i] ? 0.0 : mean;
-    smoother_apply(&b->smoother, d, g, g + sites);
+    blur_apply(&b->blur, d, g, g + sites);
 }
 
 static double slope_squared(const grid_t *grid, const double *g, size_t y, size_t x) {
@@ -177,11 +177,11 @@ static status_t take_points(void *context, size_t frame, size_t place, const flo
 /* Threshold and largest step from the sums; false where there is no structure at all. */
 static bool decide(const field_t *field, bumps_t *b, double *wavelength_sites) {
     double values = (double)field->frames * (double)b->data;
-    double left = 1.0 - 2.0 * b->smoother.centre + b->smoother.gain;
+    double left = 1.0 - 2.0 * b->blur.centre + b->blur.gain;
     double deviation = sqrt(b->total.smooth / values);
-    double noise = left > 0.0 ? sqrt(b->total.rough / values / left * b->smoother.gain) : 0.0;
+    double noise = left > 0.0 ? sqrt(b->total.rough / values / left * b->blur.gain) : 0.0;
     b->threshold = fmax(deviation, noise_deviations * noise);
-    b->area_min = 0.25 / b->smoother.gain;
+    b->area_min = 0.25 / b->blur.gain;
     *wavelength_sites = 2.0 * M_PI * sqrt(b->total.smooth / b->total.slope);
     return b->total.slope > 0.0;
 }

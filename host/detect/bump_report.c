@@ -125,8 +125,8 @@ static status_t put_table(const field_t *field, size_t n, const row_t *rows, dat
 
 /* Paths in at most PATH_FRAMES frames, evenly spaced. */
 static status_t put_paths(const field_t *field, const tracks_t *tracks, dataset_t *dataset) {
-    static const char *const names[] = {"bumps/point_track", "bumps/point_time_ms", "bumps/point_x",
-                                        "bumps/point_y"};
+    static const char *const names[] = {"bumps/path_track", "bumps/path_time_ms", "bumps/path_x",
+                                        "bumps/path_y"};
     static const char *const long_names[] = {"number of its bump", "time of a place on its path",
                                              "place on its path", "place on its path"};
     const grid_t *grid = &field->grid;

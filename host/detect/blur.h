@@ -1,6 +1,6 @@
 /* Gaussian smoothing of a frame. */
-#ifndef BRISC_SMOOTH_H
-#define BRISC_SMOOTH_H
+#ifndef BRISC_BLUR_H
+#define BRISC_BLUR_H
 
 #include "host/detect/grid.h"
 #include "kernels/status.h"
@@ -16,14 +16,13 @@ typedef struct {
     double centre; /* a site's own weight */
     double *share; /* [ny][nx], the square root of the weight with data; NULL: 1 */
     double gain;   /* sum of squared weights: what is left of white noise's variance */
-} smoother_t;
+} blur_t;
 
-status_t smoother_create(const grid_t *grid, double range_sites, smoother_t *smoother);
-void smoother_destroy(smoother_t *smoother);
-/* Doubles that smoother_apply works in. */
-size_t smoother_room(const smoother_t *smoother);
+status_t blur_create(const grid_t *grid, double range_sites, blur_t *blur);
+void blur_destroy(blur_t *blur);
+/* Doubles that blur_apply works in. */
+size_t blur_room(const blur_t *blur);
 /* values[ny][nx] to smoothed[ny][nx]. */
-void smoother_apply(const smoother_t *smoother, const double *values, double *smoothed,
-                    double *room);
+void blur_apply(const blur_t *blur, const double *values, double *smoothed, double *room);
 
 #endif

@@ -1,4 +1,4 @@
-#include "host/detect/smooth.h"
+#include "host/detect/blur.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -6,7 +6,7 @@
 
 /* A site's own weight and the sum of squares along an axis, taps that wrap onto one another added.
  */
-static status_t weigh(smoother_t *s, size_t n, bool open) {
+static status_t weigh(blur_t *s, size_t n, bool open) {
     size_t taps = 2 * s->reach + 1, length = open || n > taps ? taps : n;
     double *weight = calloc(length, sizeof *weight), squares = 0.0;
     if (!weight)
@@ -22,14 +22,14 @@ static status_t weigh(smoother_t *s, size_t n, bool open) {
 }
 
 /* From the smoothed field of ones, before there is a share to divide by. */
-static status_t weigh_share(smoother_t *s) {
+static status_t weigh_share(blur_t *s) {
     size_t sites = grid_sites(&s->grid);
-    double *room = malloc((sites + smoother_room(s)) * sizeof *room);
+    double *room = malloc((sites + blur_room(s)) * sizeof *room);
     double *share = malloc(sites * sizeof *share);
     for (size_t i = 0; room && share && i < sites; i++)
         room[i] = 1.0;
     if (room && share)
-        smoother_apply(s, room, share, room + sites);
+        blur_apply(s, room, share, room + sites);
     free(room);
     if (!room || !share) {
         free(share);
@@ -41,9 +41,9 @@ static status_t weigh_share(smoother_t *s) {
     return STATUS_OK;
 }
 
-status_t smoother_create(const grid_t *grid, double range, smoother_t *s) {
+status_t blur_create(const grid_t *grid, double range, blur_t *s) {
     assert(range > 0.0);
-    *s = (smoother_t){.grid = *grid, .reach = (size_t)ceil(3.0 * range), .centre = 1, .gain = 1};
+    *s = (blur_t){.grid = *grid, .reach = (size_t)ceil(3.0 * range), .centre = 1, .gain = 1};
     double sum = 0.0;
     s->tap = malloc((2 * s->reach + 1) * sizeof *s->tap);
     if (!s->tap)
@@ -61,13 +61,13 @@ status_t smoother_create(const grid_t *grid, double range, smoother_t *s) {
     return grid->open || grid->mask ? weigh_share(s) : STATUS_OK;
 }
 
-void smoother_destroy(smoother_t *s) {
+void blur_destroy(blur_t *s) {
     free(s->tap);
     free(s->share);
-    *s = (smoother_t){0};
+    *s = (blur_t){0};
 }
 
-size_t smoother_room(const smoother_t *s) {
+size_t blur_room(const blur_t *s) {
     return grid_sites(&s->grid) + s->grid.nx + 2 * s->reach;
 }
 
@@ -78,7 +78,7 @@ static size_t source(size_t i, size_t reach, size_t n, bool open) {
     return i >= reach && i - reach < n ? i - reach : n;
 }
 
-static void smooth_rows(const smoother_t *s, const double *values, double *out, double *line) {
+static void blur_rows(const blur_t *s, const double *values, double *out, double *line) {
     size_t ny = s->grid.ny, nx = s->grid.nx, reach = s->reach;
     for (size_t y = 0; y < ny; y++, out += nx) {
         if (nx == 1) {
@@ -96,7 +96,7 @@ static void smooth_rows(const smoother_t *s, const double *values, double *out, 
     }
 }
 
-static void smooth_columns(const smoother_t *s, const double *values, double *out) {
+static void blur_columns(const blur_t *s, const double *values, double *out) {
     size_t ny = s->grid.ny, nx = s->grid.nx;
     if (ny == 1) {
         memcpy(out, values, nx * sizeof *out);
@@ -111,10 +111,10 @@ static void smooth_columns(const smoother_t *s, const double *values, double *ou
         }
 }
 
-void smoother_apply(const smoother_t *s, const double *values, double *smoothed, double *room) {
+void blur_apply(const blur_t *s, const double *values, double *smoothed, double *room) {
     size_t sites = grid_sites(&s->grid);
-    smooth_rows(s, values, room, room + sites);
-    smooth_columns(s, room, smoothed);
+    blur_rows(s, values, room, room + sites);
+    blur_columns(s, room, smoothed);
     for (size_t y = 0; s->share && y < s->grid.ny; y++)
         for (size_t x = 0; x < s->grid.nx; x++) {
             size_t i = y * s->grid.nx + x;
