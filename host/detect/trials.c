@@ -84,7 +84,7 @@ static void summarize(observed_t *o) {
 
 static status_t measure(const field_t *field, const verdict_context_t *context, seen_t *seen) {
     TRY(order_compute(field, &seen->order));
-    verdict_context_t of_data = verdict_context_unknown(field, &seen->order);
+    verdict_context_t of_data = verdict_context_unknown(&seen->order);
     verdict(&seen->order, context ? context : &of_data, &seen->regime, seen->reason);
     return STATUS_OK;
 }

@@ -43,10 +43,10 @@ verdict_context_t verdict_context_potential(const config_t *config, uint32_t pop
                                .chance = 1.0 / neighbourhood(p->lattice[1], p->lattice[0])};
 }
 
-verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order) {
+verdict_context_t verdict_context_unknown(const order_t *order) {
     return (verdict_context_t){.noise_unknown = true,
                                .two_signed = order->min < 0.0 && order->max > 0.0,
-                               .chance = 1.0 / neighbourhood(field->grid.ny, field->grid.nx)};
+                               .chance = 1.0 / order->neighbourhood};
 }
 
 static void because(char reason[200], const char *format, ...)

@@ -17,9 +17,8 @@ typedef struct {
 /* For the rates, and for the potentials, of that population. */
 verdict_context_t verdict_context(const config_t *config, uint32_t population);
 verdict_context_t verdict_context_potential(const config_t *config, uint32_t population);
-/* For measured data, of which nothing is known but the field: no noise level, no
- * bound. */
-verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order);
+/* For measured data, of which nothing is known but what was seen: no noise level, no bound. */
+verdict_context_t verdict_context_unknown(const order_t *order);
 
 /* With A = rms deviation of r from its mean over time and neurons, C = global_std / temporal_std,
  * O = oscillation index, S = Moran's index beyond chance, in this order:
