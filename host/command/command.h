@@ -71,6 +71,7 @@ status_t command_default_output(const options_t *options, const char *suffix,
 /* STATUS_USAGE where options->output cannot be written, or is there without --force: known before
  * the network is built. */
 status_t command_output_check(const options_t *options);
+bool command_same_file(const char *one, const char *other); /* false where one is not there */
 /* STATUS_USAGE where the output is a file that the command reads. */
 status_t command_not_input(const char *output, const char *input);
 backend_options_t command_backend_options(const options_t *options);

@@ -1,5 +1,7 @@
 #include "host/command/run_report.h"
 
+#include "host/command/detect_report.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -125,5 +127,6 @@ json_t *run_json(const run_t *run) {
                   "state", state.text, "frames", frames.text, "resumed_from_ms",
                   (double)done->first_step * run->config.simulation.dt_ms, "backend",
                   run->backend->name, "device", run->device, "saturated", done->saturated));
+    json_object_update_new(object, report_detections_json(&run->found));
     return object;
 }

@@ -192,12 +192,10 @@ static status_t perform(const options_t *options, measured_t *m) {
  */
 static status_t find_output(const options_t *options, measured_t *m) {
     options_t named = *options;
-    struct stat input, output;
     if (!options->output && h5_is(options->input))
         return STATUS_OK;
     TRY(command_default_output(options, "_spectrum", m->output));
-    if (stat(options->input, &input) == 0 && stat(m->output, &output) == 0 &&
-        input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+    if (command_same_file(m->output, options->input))
         FAIL(STATUS_USAGE,
              "%s is the input itself, which the result would replace; leave out -o to add the "
              "group /spectrum to a run's file, or give another name",

@@ -1,0 +1,49 @@
+#include "host/detect/detect.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "host/detect/basins.h"
+#include "host/detect/bump.h"
+#include "host/detect/structure.h"
+
+static status_t detect_bumps(const field_t *field, const detect_options_t *options,
+                             dataset_t *found) {
+    double observed_ms = (double)field->frames * field->frame_ms;
+    bump_options_t chosen = {.lifetime_ms = fmax(observed_ms / 10.0, 5.0 * options->tau_ms)};
+    return bumps_detect(field, &chosen, found);
+}
+
+static status_t detect_pattern(const field_t *field, const detect_options_t *options,
+                               dataset_t *found) {
+    return structure_detect(field, options->wavelength_predicted, found);
+}
+
+static status_t detect_basins(const field_t *field, const detect_options_t *options,
+                              dataset_t *found) {
+    (void)options;
+    return basins_detect(field, found);
+}
+
+static const struct {
+    const char *group;
+    status_t (*detect)(const field_t *field, const detect_options_t *options, dataset_t *found);
+} detectors[] = {
+    {"bumps", detect_bumps},
+    {"pattern", detect_pattern},
+    {"persistence", detect_basins},
+};
+
+status_t detect_all(const field_t *field, const detect_options_t *options, dataset_t *found) {
+    for (size_t k = 0; k < sizeof detectors / sizeof detectors[0]; k++) {
+        char name[DATASET_NAME], reason[1024];
+        status_t status = detectors[k].detect(field, options, found);
+        if (status == STATUS_OK)
+            continue;
+        snprintf(reason, sizeof reason, "none: %s", status_message());
+        snprintf(name, sizeof name, "%s/reason", detectors[k].group);
+        if (!dataset_find(found, name))
+            TRY(dataset_text(found, name, reason));
+    }
+    return STATUS_OK;
+}

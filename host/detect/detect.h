@@ -1,0 +1,17 @@
+/* All detectors, one after the other, over one field. */
+#ifndef BRISC_DETECT_H
+#define BRISC_DETECT_H
+
+#include "host/detect/dataset.h"
+#include "host/detect/field.h"
+
+typedef struct {
+    double wavelength_predicted; /* grid lengths; 0: not known */
+    double tau_ms;               /* of a neuron; 0: not known */
+} detect_options_t;
+
+/* Groups bumps, pattern, persistence. What a detector cannot say of these data (too few frames, a
+ * constant field) is the text GROUP/reason; nothing fails for that. */
+status_t detect_all(const field_t *field, const detect_options_t *options, dataset_t *found);
+
+#endif
