@@ -31,6 +31,7 @@ typedef struct {
     double frame_ms, frequency_hz, nx, ny, noise;
     double width, vx, vy; /* of the spot */
     double correlation;   /* of the noise: Gaussian range in sites, 0 for white */
+    double keep;          /* of the noise, from one frame to the next: AR(1), 0 for white */
     bool open;
     uint64_t seed;
 } pattern_t;
@@ -99,10 +100,12 @@ static status_t pattern_read(void *context, size_t first_frame, size_t n_frames,
 /* noise[ny][nx] blurred by a Gaussian of `range` sites, periodic, its standard deviation kept. */
 static void pattern_blur(double *noise, double *copy, size_t ny, size_t nx, double range) {
     int reach = (int)ceil(4.0 * range);
+    double *kernel = malloc((size_t)(2 * reach + 1) * sizeof *kernel), squares = 0.0;
+    for (int k = -reach; k <= reach; k++) {
+        kernel[reach + k] = exp(-(double)(k * k) / (2.0 * range * range));
+        squares += kernel[reach + k] * kernel[reach + k];
+    }
     for (int axis = 0; axis < 2; axis++) {
-        double squares = 0.0;
-        for (int k = -reach; k <= reach; k++)
-            squares += exp(-(double)(k * k) / (range * range));
         memcpy(copy, noise, ny * nx * sizeof *copy);
         for (size_t y = 0; y < ny; y++)
             for (size_t x = 0; x < nx; x++) {
@@ -110,12 +113,13 @@ static void pattern_blur(double *noise, double *copy, size_t ny, size_t nx, doub
                 for (int k = -reach; k <= reach; k++) {
                     long n = (long)(axis ? ny : nx), at = ((long)(axis ? y : x) + k) % n;
                     at = at < 0 ? at + n : at;
-                    sum += exp(-(double)(k * k) / (2.0 * range * range)) *
-                           copy[axis ? (size_t)at * nx + x : y * nx + (size_t)at];
+                    sum +=
+                        kernel[reach + k] * copy[axis ? (size_t)at * nx + x : y * nx + (size_t)at];
                 }
                 noise[y * nx + x] = sum / sqrt(squares);
             }
     }
+    free(kernel);
 }
 
 /* The site (iy, ix) lies at ((ix + 1/2)/nx, (iy + 1/2)/ny). */
@@ -131,7 +135,7 @@ static inline void pattern_create(pattern_t pattern, pattern_field_t *f) {
                          .read = pattern_read};
     f->field.grid.open = pattern.open;
     f->values = malloc(pattern.frames * sites * sizeof *f->values);
-    double *noise = malloc(2 * sites * sizeof *noise);
+    double *noise = malloc(2 * sites * sizeof *noise), *kept = calloc(sites, sizeof *kept);
     for (size_t t = 0; t < pattern.frames; t++) {
         double t_s = (double)t * pattern.frame_ms * 1e-3;
         for (size_t i = 0; i < sites; i++)
@@ -141,10 +145,13 @@ static inline void pattern_create(pattern_t pattern, pattern_field_t *f) {
         for (size_t i = 0; i < sites; i++) {
             double x = ((double)(i % nx) + 0.5) / (double)nx;
             double y = ((double)(i / nx) + 0.5) / (double)ny;
-            f->values[t * sites + i] = (float)(pattern_value(&pattern, x, y, t_s) + noise[i]);
+            double keep = t > 0 ? pattern.keep : 0.0;
+            kept[i] = keep * kept[i] + sqrt(1.0 - keep * keep) * noise[i];
+            f->values[t * sites + i] = (float)(pattern_value(&pattern, x, y, t_s) + kept[i]);
         }
     }
     free(noise);
+    free(kept);
 }
 
 static inline void pattern_destroy(pattern_field_t *f) {

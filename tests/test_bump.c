@@ -344,8 +344,8 @@ static int study(void) {
                    e.direction);
         }
     for (size_t k = 0; k < NOISES; k++)
-        printf("noise, %s: bumps in %zu of %d fields (64 x 64, 200 frames)\n", noises[k].name,
-               fields_with_bumps(&noises[k], 64, 200, NULL_FIELDS), NULL_FIELDS);
+        printf("noise, %s: bumps in %zu of %d fields (48 x 48, 100 frames)\n", noises[k].name,
+               fields_with_bumps(&noises[k], 48, 100, NULL_FIELDS), NULL_FIELDS);
     return 0;
 }
 

@@ -297,7 +297,8 @@ status_t bump_report(const field_t *field, const tracks_t *tracks, size_t frame,
                      const components_t *components, dataset_t *dataset) {
     char reason[120];
     if (tracks->n)
-        snprintf(reason, sizeof reason, "%zu places of raised activity that last", tracks->n);
+        snprintf(reason, sizeof reason, "%zu place%s of raised activity that last%s", tracks->n,
+                 tracks->n == 1 ? "" : "s", tracks->n == 1 ? "s" : "");
     else
         snprintf(reason, sizeof reason, "none: nothing above the threshold lasts");
     TRY(dataset_text(dataset, "bumps/reason", reason));

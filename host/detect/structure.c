@@ -193,7 +193,7 @@ static double half_from(const structure_t *s, size_t peak, int step) {
 static status_t put_peak(const structure_t *s, double predicted, dataset_t *dataset) {
     size_t peak = peak_of(s);
     char unit[32];
-    snprintf(unit, sizeof unit, "1/(%s)", s->grid->length);
+    snprintf(unit, sizeof unit, "1/%s", s->grid->length);
     if (!peak)
         return dataset_text(dataset, "pattern/reason",
                             "none: no wave number stands out from longer and shorter waves");
@@ -232,7 +232,7 @@ static status_t put_curves(const field_t *field, structure_t *s, dataset_t *data
         frames[k] = s->total[k].power / (double)field->frames / s->modes[k];
         mean[k] = s->total[s->rings + k].power / s->modes[k];
     }
-    snprintf(unit, sizeof unit, "1/(%s)", s->grid->length);
+    snprintf(unit, sizeof unit, "1/%s", s->grid->length);
     status_t status = dataset_axis(dataset, axis, s->rings, curves, unit, "wave number |n|");
     if (status == STATUS_OK)
         status = dataset_array(dataset, "pattern/power_frames", 1, &axis, frames, "1",
