@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/command/detect_report.h"
+#include "host/command/lyapunov.h"
 #include "host/command/report.h"
 #include "host/io/snapshot.h"
 
@@ -32,9 +34,14 @@ static bool context_of(h5_file_t *file, const char *variable, verdict_context_t 
     return known;
 }
 
-static status_t answer(const options_t *options, const observed_t *observed) {
-    if (options->json)
-        return command_print_json(report_observed_json(observed));
+static status_t answer(const options_t *options, const observed_t *observed,
+                       const dataset_t *found) {
+    if (options->json) {
+        json_t *all = report_observed_json(observed), *detections = report_detections_json(found);
+        json_object_update(all, detections);
+        json_decref(detections);
+        return command_print_json(all);
+    }
     if (observed->trials > 1)
         printf("  mean +- standard deviation of %zu trials\n\n", observed->trials);
     for (size_t k = 0; order_each(k); k++) {
@@ -44,6 +51,7 @@ static status_t answer(const options_t *options, const observed_t *observed) {
                order_each(k)->long_name);
     }
     printf("\n  regime: %s: %s\n", regime_name(observed->all.regime), observed->all.reason);
+    report_detections(found);
     return STATUS_OK;
 }
 
@@ -58,15 +66,38 @@ static status_t analyze(const options_t *options, h5_file_t *file, const field_t
     observed_t observed;
     TRY(observed_create(one ? 1 : field->trials, &observed));
     status_t status = observed_measure(field, first, known ? &context : NULL, &observed);
+    dataset_t found = {0};
+    if (status == STATUS_OK && options->lyapunov > 0)
+        status = lyapunov_of_input(options, file, &found);
     if (status == STATUS_OK)
-        status = answer(options, &observed);
+        status = answer(options, &observed, &found);
+    dataset_destroy(&found);
     observed_destroy(&observed);
+    return status;
+}
+
+/* Of a config there are no data: only what its network tells by itself. */
+static status_t analyze_config(const options_t *options) {
+    dataset_t found = {0};
+    status_t status = lyapunov_of_input(options, NULL, &found);
+    if (status == STATUS_OK && options->json)
+        status = command_print_json(report_detections_json(&found));
+    else if (status == STATUS_OK)
+        report_detections(&found);
+    dataset_destroy(&found);
     return status;
 }
 
 status_t command_analyze(const options_t *options) {
     h5_file_t *file;
     field_t field;
+    if (options->lyapunov > 0 && !h5_is(options->input))
+        return analyze_config(options);
+    if (options->n_set > 0)
+        FAIL(STATUS_USAGE,
+             "--set %s: %s is analyzed as it is; --set changes a config, of which "
+             "--lyapunov K tells the exponents",
+             options->set[0], options->input);
     TRY(h5_open(options->input, 0, &file));
     status_t status = snapshot_field(file, options->variable, options->onset_ms, &field);
     if (status == STATUS_OK) {
