@@ -4,6 +4,7 @@
 
 #include "host/command/detect_report.h"
 #include "host/command/detections.h"
+#include "host/command/lyapunov.h"
 #include "host/command/report.h"
 #include "host/io/snapshot.h"
 
@@ -82,6 +83,8 @@ static status_t analyze(const options_t *options, h5_file_t *file, const field_t
             dataset_number(&found, "trial", (double)first, "1", "trial whose patterns these are");
     if (status == STATUS_OK)
         status = detections_measure(options, file, field, known ? context.tau_ms : 0.0, &found);
+    if (status == STATUS_OK && options->lyapunov > 0)
+        status = lyapunov_of_input(options, file, &found);
     if (status == STATUS_OK)
         status = store(options, &found);
     if (status == STATUS_OK)
@@ -91,11 +94,33 @@ static status_t analyze(const options_t *options, h5_file_t *file, const field_t
     return status;
 }
 
+/* Of a config there are no data: only what its network tells by itself. */
+static status_t analyze_config(const options_t *options) {
+    dataset_t found = {0};
+    status_t status = lyapunov_of_input(options, NULL, &found);
+    if (status == STATUS_OK)
+        status = store(options, &found);
+    if (status == STATUS_OK && options->json)
+        status = command_print_json(report_detections_json(&found));
+    else if (status == STATUS_OK)
+        report_detections(&found);
+    dataset_destroy(&found);
+    return status;
+}
+
 status_t command_analyze(const options_t *options) {
     h5_file_t *file;
     field_t field;
-    if (options->output && !command_same_file(options->output, options->input))
+    bool config = options->lyapunov > 0 && !h5_is(options->input);
+    if (options->output && (config || !command_same_file(options->output, options->input)))
         TRY(command_output_check(options));
+    if (config)
+        return analyze_config(options);
+    if (options->n_set > 0)
+        FAIL(STATUS_USAGE,
+             "--set %s: %s is analyzed as it is; --set changes a config, of which "
+             "--lyapunov K tells the exponents",
+             options->set[0], options->input);
     TRY(h5_open(options->input, 0, &file));
     status_t status = snapshot_field(file, options->variable, options->onset_ms, &field);
     if (status == STATUS_OK) {

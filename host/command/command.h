@@ -22,8 +22,10 @@ typedef struct {
     double onset_ms; /* --onset; negative: as the file says */
     double until_ms; /* --until; negative: not given */
     double at_ms;    /* --at; negative: not given */
+    double time_ms;  /* --time; 0: not given */
     int threads, simd;
     int trial;                /* --trial; negative: not given */
+    int lyapunov;             /* --lyapunov; 0: not given */
     int leading, vectors, by; /* --leading, 0: not given; --vectors; --by, leading_t */
     bool json, quiet, force, full, weights, exact, single;
     char *command_line;

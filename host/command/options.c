@@ -20,8 +20,8 @@ static const command_t commands[] = {
     {"spectrum", "CONFIG|FILE [-o FILE.h5]",
      "measured eigenvalues, outliers matched to predicted modes, the bulk", "ofiFLBVwaTeS",
      command_spectrum},
-    {"analyze", "FILE.h5 [-o FILE.h5]",
-     "order parameters, regime and patterns of stored or measured (time, y, x) data", "ofvnT",
+    {"analyze", "FILE.h5|CONFIG [-o FILE.h5]",
+     "order parameters, regime, patterns of (time, y, x) data; Lyapunov exponents", "ofvnTlDi",
      command_analyze},
     {"export", "CONFIG -o FILE", "the network as CSR in HDF5, or as SONATA edges", "ofmi",
      command_export},
@@ -67,6 +67,14 @@ static const struct {
     {{"trial", required_argument, NULL, 'T'}, "N", "of which trial, from 0 (default 0)", false},
     {{"exact", no_argument, NULL, 'e'}, NULL, "compare the symbol with its aliased block", false},
     {{"single", no_argument, NULL, 'S'}, NULL, "float32, where the solver has it (GPU)", false},
+    {{"lyapunov", required_argument, NULL, 'l'},
+     "K",
+     "the K largest Lyapunov exponents of a run's network, or of a config's",
+     false},
+    {{"time", required_argument, NULL, 'D'},
+     "MS",
+     "average them over this time (default 50 tau)",
+     false},
     {{"simd", required_argument, NULL, 'i'},
      "NAME",
      "cpu instruction set: best, portable, avx2, avx512 (same bits)",
@@ -207,6 +215,10 @@ static status_t parse_one(int letter, const char *value, options_t *options, boo
         return parse_ms("at", value, &options->at_ms);
     case 'T':
         return parse_int("trial", value, 0, TRIALS_MAX - 1, &options->trial);
+    case 'l':
+        return parse_int("lyapunov", value, 1, 1000000, &options->lyapunov);
+    case 'D':
+        return parse_ms("time", value, &options->time_ms);
     case 'F':
         options->full = true;
         return STATUS_OK;
@@ -305,6 +317,9 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         FAIL(STATUS_USAGE, "--full and --leading exclude each other");
     if (options->weights && options->at_ms >= 0.0)
         FAIL(STATUS_USAGE, "--weights is of J itself, --at of J phi' at a state: give one of them");
+    if (options->time_ms > 0.0 && options->lyapunov == 0)
+        FAIL(STATUS_USAGE, "--time %g: is for Lyapunov exponents; say how many with --lyapunov K",
+             options->time_ms);
     if (options->trial >= 0 && options->at_ms < 0.0 && strchr(command->options, 'a'))
         FAIL(STATUS_USAGE, "--trial %d: chooses among the stored states; say which with --at MS",
              options->trial);

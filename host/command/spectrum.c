@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/command/spectrum_report.h"
+#include "host/command/stored.h"
 #include "host/io/root.h"
 #include "host/io/state_file.h"
 #include "host/io/write_spectrum.h"
@@ -20,41 +21,10 @@ static status_t load(const options_t *options, measured_t *m) {
                  options->at_ms, options->input);
         return command_network(options, &m->config, &m->plan);
     }
-    char *yaml = NULL;
-    if (options->n_set > 0)
-        FAIL(STATUS_USAGE,
-             "--set %s: the network of %s is as it was run; give a config to change it",
-             options->set[0], options->input);
     TRY(h5_open(options->input, options->output == NULL, &m->file));
     if (options->output == NULL && checkpoint_is_there(options->input)) /* keeps a resume out */
         TRY(checkpoint_lock(options->input, &m->guard));
-    if (h5_read_attribute_text(m->file, "/", "config", &yaml) != STATUS_OK)
-        FAIL(STATUS_USAGE,
-             "%s: holds no network (no attribute `config`); give the file of a brisc run, or a "
-             "config",
-             options->input);
-    status_t status = config_parse(yaml, options->input, NULL, 0, &m->config);
-    free(yaml);
-    TRY(status);
-    status = network_plan_create(&m->config, &m->plan);
-    if (status != STATUS_OK)
-        config_destroy(&m->config);
-    return status;
-}
-
-static status_t same_network(const options_t *options, const measured_t *m) {
-    char *stored = NULL, hash[20];
-    if (!m->file || h5_read_attribute_text(m->file, "/", "connectivity_hash", &stored) != STATUS_OK)
-        return STATUS_OK;
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)m->built.hash);
-    bool same = strcmp(stored, hash) == 0;
-    if (!same)
-        status_fail(STATUS_FAILED, __FILE__, __LINE__,
-                    "%s: its network has connectivity hash %s, the one built from its config %s: "
-                    "it was made by another version of brisc, or its config was edited",
-                    options->input, stored, hash);
-    free(stored);
-    return same ? STATUS_OK : STATUS_FAILED;
+    return stored_network(options, m->file, &m->config, &m->plan);
 }
 
 /* gain[neuron] and its averages, by what was asked for: 1, phi'(h* of theory), phi'(h(t)). */
@@ -178,7 +148,8 @@ static status_t perform(const options_t *options, measured_t *m) {
     TRY(m->backend->available(m->device, sizeof m->device));
     TRY(prepare(options, m));
     TRY(m->backend->create(&m->plan.net, &choice, &m->state, &m->built));
-    TRY(same_network(options, m));
+    if (m->file)
+        TRY(stored_same_network(m->file, m->built.hash));
     TRY(measure(m));
     TRY(store(options, m));
     spectrum_warn(m);
