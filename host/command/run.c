@@ -49,7 +49,7 @@ static status_t create_file(const options_t *options, bool force, const kept_fra
 static status_t observe(run_t *run) {
     field_t field;
     verdict_context_t context = verdict_context(&run->config, 0);
-    TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, &field));
+    TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, false, &field));
     status_t status = observed_measure(&field, 0, &context, &run->observed);
     snapshot_field_destroy(&field);
     TRY(status);
