@@ -52,7 +52,7 @@ static status_t create_file(const options_t *options, bool force, const kept_fra
 static status_t observe(const options_t *options, run_t *run) {
     field_t field;
     verdict_context_t context = verdict_context(&run->config, 0);
-    TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, &field));
+    TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, false, &field));
     status_t status = observed_measure(&field, 0, &context, &run->observed);
     if (status == STATUS_OK && run->config.output.detections == DETECTIONS_ALL) {
         field.choose(field.context, 0);
