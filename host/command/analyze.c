@@ -122,7 +122,8 @@ status_t command_analyze(const options_t *options) {
              "--lyapunov K tells the exponents",
              options->set[0], options->input);
     TRY(h5_open(options->input, 0, &file));
-    status_t status = snapshot_field(file, options->variable, options->onset_ms, false, &field);
+    status_t status =
+        snapshot_field(file, options->variable, options->onset_ms, options->open, &field);
     if (status == STATUS_OK) {
         status = analyze(options, file, &field);
         snapshot_field_destroy(&field);

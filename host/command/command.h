@@ -19,15 +19,18 @@ typedef struct {
     const char *variable, *format;
     const char **set; /* --set, in order */
     size_t n_set;
-    double onset_ms; /* --onset; negative: as the file says */
-    double until_ms; /* --until; negative: not given */
-    double at_ms;    /* --at; negative: not given */
-    double time_ms;  /* --time; 0: not given */
+    double onset_ms;   /* --onset; negative: as the file says */
+    double until_ms;   /* --until; negative: not given */
+    double at_ms;      /* --at; negative: not given */
+    double time_ms;    /* --time; 0: not given */
+    double band_hz[2]; /* --band; 0: not given */
+    double smoothness; /* --smoothness; 0: not given */
+    const char *modes; /* --modes */
     int threads, simd;
     int trial;                /* --trial; negative: not given */
     int lyapunov;             /* --lyapunov; 0: not given */
     int leading, vectors, by; /* --leading, 0: not given; --vectors; --by, leading_t */
-    bool json, quiet, force, full, weights, exact, single;
+    bool json, quiet, force, full, weights, exact, single, open;
     char *command_line;
 } options_t;
 

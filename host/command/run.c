@@ -268,7 +268,7 @@ static status_t add_missing_detections(const options_t *options, run_t *run) {
         return STATUS_OK;
     TRY(h5_open(options->output, 0, &file));
     bool missing = H5Lexists(h5_id(file), "/detections", H5P_DEFAULT) <= 0;
-    status_t status = missing ? snapshot_field(file, NULL, -1.0, &field) : STATUS_OK;
+    status_t status = missing ? snapshot_field(file, NULL, -1.0, false, &field) : STATUS_OK;
     if (missing && status == STATUS_OK) {
         status = detections_measure(options, file, &field, run->config.population[0].tau_ms,
                                     &run->found);

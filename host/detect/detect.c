@@ -6,6 +6,7 @@
 #include "host/detect/basins.h"
 #include "host/detect/bump.h"
 #include "host/detect/structure.h"
+#include "host/detect/wave.h"
 
 static status_t detect_bumps(const field_t *field, const detect_options_t *options,
                              dataset_t *found) {
@@ -19,6 +20,12 @@ static status_t detect_pattern(const field_t *field, const detect_options_t *opt
     return structure_detect(field, options->wavelength_predicted, found);
 }
 
+static status_t detect_waves(const field_t *field, const detect_options_t *options,
+                             dataset_t *found) {
+    (void)options;
+    return waves_detect(field, found);
+}
+
 static status_t detect_basins(const field_t *field, const detect_options_t *options,
                               dataset_t *found) {
     (void)options;
@@ -29,6 +36,7 @@ static const struct {
     const char *group;
     status_t (*detect)(const field_t *field, const detect_options_t *options, dataset_t *found);
 } detectors[] = {
+    {"wave", detect_waves},
     {"bumps", detect_bumps},
     {"pattern", detect_pattern},
     {"persistence", detect_basins},
