@@ -402,7 +402,7 @@ static double cost(const flow_case_t *c, const double *v) {
                        remainder((double)(c->phase[2][i] - c->phase[1][i]), 2.0 * M_PI)) /
                       2.0;
         double w = (double)c->weight[i] * n / weights, off = turn + v[i] * gx + v[FLOW_N + i] * gy;
-        data += w * off * off;
+        data += w * (off * off + 0.1 * pow(v[i] * gy - v[FLOW_N + i] * gx, 2.0));
         gradients += w * (gx * gx + gy * gy);
         for (int k = 0; k < 2; k++) {
             const double *u = v + k * FLOW_N;
@@ -411,7 +411,7 @@ static double cost(const flow_case_t *c, const double *v) {
             small += u[i] * u[i];
         }
     }
-    return data + square * rough + 3e-3 * gradients / n * small;
+    return data + square * rough + 1e-4 * gradients / n * small;
 }
 
 /* The minimum of a quadratic form, from its values: Hessian and gradient by differences, solved by
@@ -616,6 +616,7 @@ int main(int n_arguments, char **arguments) {
     if (n_arguments >= 6)
         return print_file(arguments + 1);
     noise_fields = n_arguments == 2 && atoi(arguments[1]) ? atoi(arguments[1]) : noise_fields;
-    if (getenv("ONLY")) cmocka_set_test_filter(getenv("ONLY"));
+    if (getenv("ONLY"))
+        cmocka_set_test_filter(getenv("ONLY"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

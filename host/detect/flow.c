@@ -5,7 +5,8 @@
 #include <string.h>
 
 enum { MAX_ITERATIONS = 500 };
-static const double ridge = 3e-3;
+static const double ridge = 1e-4;
+static const float along = 0.1f; /* fronts */
 
 /* Rows are padded by a site on either side, so that a row's neighbours are always there; where two
  * sites do not touch, their coupling is 0. Lengths are in dx, times in frames. */
@@ -14,7 +15,7 @@ struct flow {
     double smoothness, residual;
     size_t padded;              /* nx + 2 */
     float *couple_x, *couple_y; /* to the site on the left, above: smoothness^2 (dx / dy)^2, 0 */
-    float *a[3];                /* w gx gx + e, w gx gy, w gy gy + e */
+    float *a[3];                /* of the data and of v along fronts: xx, xy, yy */
     float *inverse[3];          /* of the site's own 2 x 2 block: the preconditioner */
     float *v[2], *r[2], *p[2], *q[2];
     double *row; /* [ny], sums over a row */
@@ -130,12 +131,12 @@ static double data_row(flow_t *flow, const float *const phase[3], const float *w
                          flow->couple_y[down * flow->padded + 1 + x] > 0.0f) *
                    aspect;
         float turn = slope(f[i], phase[0][i], phase[2][i], true, true);
-        flow->a[0][at] = w * gx * gx;
-        flow->a[1][at] = w * gx * gy;
-        flow->a[2][at] = w * gy * gy;
+        flow->a[0][at] = w * (gx * gx + along * gy * gy);
+        flow->a[1][at] = w * (1.0f - along) * gx * gy;
+        flow->a[2][at] = w * (gy * gy + along * gx * gx);
         flow->r[0][at] = -w * turn * gx;
         flow->r[1][at] = -w * turn * gy;
-        sum += (double)(flow->a[0][at] + flow->a[2][at]);
+        sum += (double)(w * (gx * gx + gy * gy));
     }
     return sum;
 }
