@@ -51,6 +51,17 @@ static bool ends_with(const char *name, const char *end) {
     return a > b && strcmp(name + a - b, end) == 0;
 }
 
+static bool is_list_over(const dataset_item_t *item, size_t axis) {
+    return item->told && item->rank == 1 && item->axis[0] == axis && item->count > 0;
+}
+
+/* "peak_share" over the axis "wave/peak": "share" */
+static const char *without_axis(const dataset_t *found, size_t axis, const dataset_item_t *item) {
+    const char *name = last_name(item->name), *of = last_name(found->axis[axis].name);
+    size_t length = strlen(of);
+    return strncmp(name, of, length) == 0 && name[length] == '_' ? name + length + 1 : name;
+}
+
 /* "12.3 +- 0.4 Hz" */
 static void number_text(const dataset_t *found, const dataset_item_t *item, char text[96]) {
     char error_name[DATASET_NAME + 8], error[32] = "";
@@ -71,18 +82,32 @@ static void print_item(const dataset_t *found, const dataset_item_t *item) {
             return;
         number_text(found, item, text);
         printf("  %-22s %-24s %s\n", last_name(item->name), text, item->long_name);
-    } else if (item->count > 0) {
-        printf("  %-22s", last_name(item->name));
-        for (size_t i = 0; i < item->count; i++)
-            printf(" %.4g", item->values[i]);
-        printf("%s%s  %s\n", strcmp(item->unit, "1") ? " " : "",
-               strcmp(item->unit, "1") ? item->unit : "", item->long_name);
     }
+}
+
+/* The lists over one axis side by side: a row a place. */
+static void print_table(const dataset_t *found, size_t axis) {
+    size_t rows = found->axis[axis].size;
+    printf("\n  %-9s", last_name(found->axis[axis].name));
+    for (size_t k = 0; k < found->items; k++)
+        if (is_list_over(&found->item[k], axis))
+            printf(" %16s", without_axis(found, axis, &found->item[k]));
+    printf("\n  %-9s", "");
+    for (size_t k = 0; k < found->items; k++)
+        if (is_list_over(&found->item[k], axis))
+            printf(" %16s", strcmp(found->item[k].unit, "1") ? found->item[k].unit : "");
+    for (size_t i = 0; i < rows; i++) {
+        printf("\n  %-9.4g", found->axis[axis].values[i]);
+        for (size_t k = 0; k < found->items; k++)
+            if (is_list_over(&found->item[k], axis))
+                printf(" %16.4g", found->item[k].values[i]);
+    }
+    printf("\n");
 }
 
 void report_detections(const dataset_t *found) {
     const char *before = NULL;
-    size_t length = 0;
+    size_t length = 0, axis = found->axes;
     for (size_t k = 0; k < found->items; k++) {
         const dataset_item_t *item = &found->item[k];
         if (!item->told)
@@ -92,6 +117,8 @@ void report_detections(const dataset_t *found) {
             printf("\n%.*s\n", (int)here, item->name);
         before = item->name;
         length = here;
+        if (item->rank == 1 && item->axis[0] != axis && item->count > 0)
+            print_table(found, axis = item->axis[0]);
         print_item(found, item);
     }
 }
