@@ -139,19 +139,25 @@ def check_xarray(folder):
     refused(path, "/x", "even steps", "resample")
 
 
-def check_analyze(folder):
-    """The same order parameters whatever the order of dimensions."""
+def analyzed(path, *options):
     brisc = os.path.join(os.path.dirname(PROGRAM), "brisc")
-    path, answers = os.path.join(folder, "order.h5"), []
-    for values, labels in ((MASKED, ("time", "y", "x")), (MASKED.transpose(1, 2, 0), ("y", "x", "time"))):
-        plain(path, values, labels, time=TIME)
-        done = subprocess.run([brisc, "analyze", path, "--variable", "lfp", "--json", "--quiet"], check=True,
-                              capture_output=True, text=True)
-        answers.append(json.loads(done.stdout)["order"])
-    assert answers[0] == answers[1]
+    done = subprocess.run([brisc, "analyze", path, "--variable", "lfp", "--json", "--quiet", *options],
+                          check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["order"]
+
+
+def check_analyze(folder):
+    """The same order parameters whatever the order of dimensions, and however an open edge is stated."""
+    path = os.path.join(folder, "order.h5")
+    natural = analyzed(plain(path, MASKED, time=TIME))
+    assert natural == analyzed(plain(path, MASKED.transpose(1, 2, 0), ("y", "x", "time"), time=TIME))
     r = MASKED[:, SHAPE].astype(float)
     for name, value in (("mean", r.mean()), ("min", r.min()), ("spatial_std", np.sqrt(r.var(axis=1).mean()))):
-        assert abs(answers[0][name] - value) < 1e-9, (name, answers[0][name], value)  # rounding alone
+        assert abs(natural[name] - value) < 1e-9, (name, natural[name], value)  # rounding alone
+    periodic, opened = analyzed(plain(path, SHEET, time=TIME)), analyzed(path, "--open-boundary")
+    with h5py.File(path, "r+") as file:
+        file["lfp"].attrs["boundary"] = "open"
+    assert opened == analyzed(path) and opened["moran"] != periodic["moran"]
 
 
 def main():

@@ -454,14 +454,22 @@ static void test_threads_do_not_matter(void **state) {
     uint64_t seed = 3;
     for (size_t i = 0; i < FRAMES * NY * NX; i++)
         values[i] = (float)(normal(&seed) + sin((double)(i / NX)));
+    unsigned char mask[NY * NX];
+    for (int i = 0; i < NY * NX; i++)
+        mask[i] = i % 7 != 0;
+    grid_t grid[2] = {grid_torus(NY, NX), grid_torus(NY, NX)};
+    grid[1].open = true;
+    grid[1].mask = mask;
     order_t one, other;
     int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &one), STATUS_OK);
-    for (int n = 2; n <= 7; n += 5) {
-        omp_set_num_threads(n);
-        assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &other), STATUS_OK);
-        assert_memory_equal(&one, &other, sizeof one);
+    for (int k = 0; k < 2; k++) {
+        omp_set_num_threads(1);
+        assert_int_equal(compute_on(&grid[k], FRAMES, 2.0, values, &one), STATUS_OK);
+        for (int n = 2; n <= 7; n += 5) {
+            omp_set_num_threads(n);
+            assert_int_equal(compute_on(&grid[k], FRAMES, 2.0, values, &other), STATUS_OK);
+            assert_memory_equal(&one, &other, sizeof one);
+        }
     }
     omp_set_num_threads(threads);
     free(values);

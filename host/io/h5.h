@@ -97,8 +97,8 @@ status_t h5_trials(h5_file_t *file, const char *path, size_t trials); /* coordin
 /* Frame `index` of one trial: [ny][nx]. */
 status_t h5_write_frame(h5_file_t *file, const char *path, size_t trial, size_t index,
                         const float *frame);
-/* Block of one trial's frames, of any number type, in any order of dimensions:
- * out[n_frames][n_rows][nx]. */
+/* Block of one trial's frames, of any number type: out[n_frames][n_rows][nx]. Where the dimensions
+ * stand in another order it takes as much memory again. */
 status_t h5_read_block(h5_file_t *file, const char *path, size_t trial, size_t first_frame,
                        size_t n_frames, size_t first_row, size_t n_rows, float *out);
 /* Paths of all variables of frames, in the order of their creation where the file keeps it, else by

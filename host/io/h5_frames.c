@@ -14,10 +14,11 @@ static int role_of(const char *name) {
     static const struct {
         const char *name;
         int role;
-    } known[] = {{"trial", H5_TRIAL}, {"time", H5_TIME}, {"t", H5_TIME},      {"frame", H5_TIME},
-                 {"y", H5_Y},         {"row", H5_Y},     {"latitude", H5_Y},  {"lat", H5_Y},
-                 {"x", H5_X},         {"column", H5_X},  {"longitude", H5_X}, {"lon", H5_X},
-                 {"frames", H5_TIME}, {"rows", H5_Y},    {"columns", H5_X},   {"col", H5_X}};
+    } known[] = {{"trial", H5_TRIAL}, {"trials", H5_TRIAL}, {"time", H5_TIME}, {"t", H5_TIME},
+                 {"frame", H5_TIME},  {"y", H5_Y},          {"row", H5_Y},     {"latitude", H5_Y},
+                 {"lat", H5_Y},       {"x", H5_X},          {"column", H5_X},  {"longitude", H5_X},
+                 {"lon", H5_X},       {"frames", H5_TIME},  {"rows", H5_Y},    {"columns", H5_X},
+                 {"col", H5_X}};
     if (strncmp(name, "y_", 2) == 0 || strncmp(name, "x_", 2) == 0)
         return name[0] == 'y' ? H5_Y : H5_X;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)

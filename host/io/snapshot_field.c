@@ -169,6 +169,8 @@ static status_t find_frames(h5_file_t *file, const char *variable, const h5_fram
     if (times == NULL)
         FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
     status_t status = axes_times(file, variable, stored, times);
+    if (isinf(onset_ms))
+        onset_ms = status == STATUS_OK && stored->frames > 0 ? times[0] : 0.0;
     if (status == STATUS_OK)
         status = choose_frames(file, variable, times, written, onset_ms, first, field);
     free(times);
