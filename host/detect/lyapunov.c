@@ -9,6 +9,7 @@
 #include "host/spectrum/operator.h"
 
 static const double sample_tau = 0.5, default_tau = 50.0, least_tau = 10.0;
+static const double most_ms = 1e9;
 
 /* Two trajectories of one network and one noise, and the tangent vectors of the first. */
 typedef struct {
@@ -174,12 +175,14 @@ status_t lyapunov_check(const config_t *config, const network_t *net,
              "--time %g: too short for an error bar; it must be %g ms (10 tau of %s) or more",
              options->time_ms, fmax(least_ms, BLOCKS * config->simulation.dt_ms),
              config->population[0].name);
+    if (options->time_ms > most_ms)
+        FAIL(STATUS_USAGE, "--time %g: too long; it can be %g ms at most", options->time_ms,
+             most_ms);
     return STATUS_OK;
 }
 
-static status_t sample(walk_t *w, const plan_t *plan, const progress_t *started,
-                       lyapunov_t *lyapunov) {
-    progress_t progress = *started;
+static status_t sample(walk_t *w, const plan_t *plan, bool quiet, lyapunov_t *lyapunov) {
+    progress_t progress = progress_start("lyapunov", quiet, 0.0);
     uint32_t k = lyapunov->exponents;
     size_t all = plan->transient + plan->samples;
     for (size_t s = 0; s < all; s++) {
@@ -232,10 +235,9 @@ status_t lyapunov_measure(const config_t *config, const network_t *net, const ba
     if (!lyapunov->growth || !lyapunov->twin_growth || !lyapunov->exponent)
         FAIL(STATUS_FAILED, "no memory for %zu samples of %zu exponents", plan.samples, k);
     walk_t w;
-    progress_t progress = progress_start("lyapunov", options->quiet, 0.0);
     status_t status = walk_create(net, backend, state, options, &w);
     if (status == STATUS_OK)
-        status = sample(&w, &plan, &progress, lyapunov);
+        status = sample(&w, &plan, options->quiet, lyapunov);
     walk_destroy(&w);
     TRY(status);
     average(lyapunov);
