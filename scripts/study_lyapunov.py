@@ -6,7 +6,7 @@
   configs  every configs/small/*.yaml, or those given by --config
 
 usage: scripts/study_lyapunov.py [PART ...] [--g 0.9 1.5 2 3 4] [--neurons 2000] [--seeds 3]
-       [--tau 300] [--config FILE ...] [--exponents 2] [--brisc build/brisc]
+       [--tau 800] [--config FILE ...] [--exponents 2] [--brisc build/brisc]
 exit status 0: every number is within its bounds. About 15 minutes on two cores in all.
 
 The mean field (Sompolinsky, Crisanti, Sommers, Phys. Rev. Lett. 61 (1988) 259; Crisanti, Sompolinsky,
@@ -24,6 +24,10 @@ steps s and t is L^(s+t) D(s - t); the same two steps applied to it give
 so the largest L makes this operator's lowest eigenvalue 0. For d -> 0 it is their Schroedinger
 equation, exponent = -1 + sqrt(1 - ground state energy). F = sum a_n^2 (C/C(0))^n with the Hermite
 coefficients a_n of phi.
+
+An average over a finite time falls short of the exponent: with exponents as dense as these, a vector is
+still turning to the first ones. Its growth lags by about 1/(2t), so an average from T/5 to 6T/5 by
+ln(6)/(2T), which the bound allows for beside two error bars.
 """
 import argparse
 import glob
@@ -107,7 +111,7 @@ class Verdict:
 
 
 def theory(gains):
-    print(f"mean field: exponent in 1/tau at dt = tau/10, at dt -> 0; its limits (g - 1)^2/2, ln g")
+    print("mean field: exponent in 1/tau at dt = tau/10, at dt -> 0; its limits (g - 1)^2/2, ln g")
     for g in gains:
         fine = [mean_field(g, d) for d in (0.05, 0.025)]
         print(f"    g = {g:<4g} {mean_field(g, DELTA):+.4f}  {2 * fine[1] - fine[0]:+.4f}", end="")
@@ -125,7 +129,7 @@ def analyze(brisc, config, *options):
 def random_networks(arguments, folder, verdict):
     tau, side = 20, arguments.neurons // 40
     print(f"\n{40 * side} neurons, dt = tau/10, {arguments.tau:g} tau, {arguments.seeds} seeds: mean, its "
-          "error (of time and of networks), mean field; twin")
+          "error (of time and of networks), mean field")
     for g in arguments.g:
         found, errors, twins = [], [], []
         for seed in range(1, arguments.seeds + 1):
@@ -146,9 +150,11 @@ def random_networks(arguments, folder, verdict):
         # What one network's finite time leaves, or more where networks differ by more.
         spread = np.std(found, ddof=1) if len(found) > 1 else 0.0
         error = max(np.sqrt(np.mean(np.square(errors))), spread) / np.sqrt(len(found))
+        short = np.log(6) / 2 / arguments.tau
+        good = -short - 2 * error < mean - expected < 2 * error
         sign = mean > 5 * error if g >= 1.5 else mean < 0
         print(f"    g = {g:<4g} {mean:+.4f} +- {error:.4f}  mean field {expected:+.4f}  "
-              f"{(mean - expected) / error:+.1f} error bars{verdict(sign)}", flush=True)
+              f"{(mean - expected) / error:+.1f} error bars{verdict(sign and good)}", flush=True)
 
 
 def configs(arguments, verdict):
@@ -172,7 +178,7 @@ def main():
     parser.add_argument("--g", nargs="+", type=float, default=[0.5, 0.9, 1.5, 2, 3, 4])
     parser.add_argument("--neurons", type=int, default=2000, help="a multiple of 40")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--tau", type=float, default=300, help="averaging time")
+    parser.add_argument("--tau", type=float, default=800, help="averaging time")
     parser.add_argument("--config", nargs="+")
     parser.add_argument("--exponents", type=int, default=2)
     parser.add_argument("--brisc", default="build/brisc")

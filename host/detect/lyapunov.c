@@ -181,6 +181,10 @@ status_t lyapunov_check(const config_t *config, const network_t *net,
     return STATUS_OK;
 }
 
+double lyapunov_memory(const network_t *net, uint32_t exponents) {
+    return 3.0 * sizeof(double) * exponents * (double)neurons_before(net, net->populations);
+}
+
 static status_t sample(walk_t *w, const plan_t *plan, bool quiet, lyapunov_t *lyapunov) {
     progress_t progress = progress_start("lyapunov", quiet, 0.0);
     uint32_t k = lyapunov->exponents;

@@ -39,6 +39,8 @@ typedef struct {
  * network. */
 status_t lyapunov_check(const config_t *config, const network_t *net,
                         const lyapunov_options_t *options);
+/* Bytes that k tangent vectors take, and their products; what else is held is small. */
+double lyapunov_memory(const network_t *net, uint32_t exponents);
 /* From the state at hand (net->trials is 1), which goes on as it would have gone by itself. Warns
  * where the blocks are not longer than the correlation time. */
 status_t lyapunov_measure(const config_t *config, const network_t *net, const backend_t *backend,
