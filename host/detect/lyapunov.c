@@ -167,17 +167,18 @@ status_t lyapunov_check(const config_t *config, const network_t *net,
     size_t n = neurons_before(net, net->populations);
     double least_ms = least_tau * config->population[0].tau_ms;
     if (options->exponents < 1 || options->exponents > n)
-        FAIL(STATUS_USAGE, "--lyapunov %u: the network has %zu neurons, and so many exponents",
+        FAIL(STATUS_USAGE,
+             "--lyapunov %u: the network has %zu neurons and so many exponents; ask for fewer",
              options->exponents, n);
+    if (options->time_ms > most_ms)
+        FAIL(STATUS_USAGE, "--time %g: too long; it can be %g ms at most", options->time_ms,
+             most_ms);
     if (options->time_ms > 0.0 &&
         (options->time_ms < least_ms || plan_of(config, options).samples == 0))
         FAIL(STATUS_USAGE,
              "--time %g: too short for an error bar; it must be %g ms (10 tau of %s) or more",
              options->time_ms, fmax(least_ms, BLOCKS * config->simulation.dt_ms),
              config->population[0].name);
-    if (options->time_ms > most_ms)
-        FAIL(STATUS_USAGE, "--time %g: too long; it can be %g ms at most", options->time_ms,
-             most_ms);
     return STATUS_OK;
 }
 
