@@ -4,7 +4,8 @@ parameter planes, the six regimes and their borders alike: a confusion matrix.
 
 A network is away from borders where theory's answer would not change if a growth or a radius moved by
 3 %: each mode's equivalent real part 1 + (growth - 1) / delta and the bulk's radius are more than 3 %
-from 1, and no mode that would make another regime comes within 3 % of the leading one. Near a border
+from 1, no mode that would make another regime comes within 3 % of the leading one, and its pair of
+eigenvalues is not about to meet and turn (real to complex) either. Near a border
 one network may lie on either side of it (its eigenvalues scatter by a few percent): either side's
 regime is right there.
 
@@ -86,6 +87,16 @@ def kind(mode):
     return ("oscillation" if moving else "synchronous") if homogeneous else ("wave" if moving else "bump")
 
 
+def turnings(leading, modes):
+    """How far two eigenvalues of one wave vector are from meeting, where they turn from real to complex: the
+    share by which their product would have to change."""
+    if leading["frequency_hz"] > 0:
+        return [leading["im"]**2 / (leading["re"]**2 + leading["im"]**2)]
+    partners = [mode["re"] for mode in modes if mode is not leading and mode["re"] * leading["re"] > 0 and
+                (mode["nx"], mode["ny"]) == (leading["nx"], leading["ny"])]
+    return [(leading["re"] - re)**2 / (4 * leading["re"] * re) for re in partners]
+
+
 def borders(prediction, delta=0.01):
     """[(distance, the regimes that meet there)]: see above."""
     real = lambda mode: 1 + (mode["growth"] - 1) / delta  # noqa: E731
@@ -94,6 +105,8 @@ def borders(prediction, delta=0.01):
     found = [(abs(real(leading) - 1), {calm, kind(leading)}),
              (abs(radius - 1), {"asynchronous", "chaos", prediction["regime"]})]
     if leading["growth"] > 1:
+        turning = {True: {"synchronous", "oscillation"}, False: {"bump", "wave"}}[leading["nx"] == leading["ny"] == 0]
+        found += [(turn, turning) for turn in turnings(leading, modes)]
         found += [(real(leading) - real(mode), {kind(leading), kind(mode)}) for mode in modes
                   if kind(mode) != kind(leading)]
     return found

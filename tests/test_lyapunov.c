@@ -361,6 +361,7 @@ static void test_messages(void **state) {
     build_random(2, 1.0, 2.0, 0.0, 1, &b);
     refused(&b, 41, 0.0, "40 neurons");
     refused(&b, 2, 199.0, "200 ms");
+    refused(&b, 2, INFINITY, "1e+09 ms");
     build_destroy(&b);
     /* dt = tau and no slope anywhere: nothing is left of a tangent vector. */
     build("populations: {E: {lattice: [4, 4], gain: {kind: threshold_linear, threshold: 9}}}\n"

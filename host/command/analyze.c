@@ -73,9 +73,11 @@ static status_t analyze(const options_t *options, h5_file_t *file, const field_t
              h5_path(file), field->trials, field->trials == 1 ? "" : "s", field->trials - 1);
     bool known = context_of(file, options->variable, &context);
     observed_t observed;
-    TRY(observed_create(one ? 1 : field->trials, &observed));
-    status_t status = observed_measure(field, first, known ? &context : NULL, &observed);
     dataset_t found = {0};
+    TRY(observed_create(one ? 1 : field->trials, &observed));
+    status_t status = options->lyapunov > 0 ? lyapunov_of_input(options, file, &found) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = observed_measure(field, first, known ? &context : NULL, &observed);
     if (field->choose)
         field->choose(field->context, first);
     if (status == STATUS_OK && field->trials > 1)
@@ -83,8 +85,6 @@ static status_t analyze(const options_t *options, h5_file_t *file, const field_t
             dataset_number(&found, "trial", (double)first, "1", "trial whose patterns these are");
     if (status == STATUS_OK)
         status = detections_measure(options, file, field, known ? context.tau_ms : 0.0, &found);
-    if (status == STATUS_OK && options->lyapunov > 0)
-        status = lyapunov_of_input(options, file, &found);
     if (status == STATUS_OK)
         status = store(options, &found);
     if (status == STATUS_OK)
@@ -116,11 +116,9 @@ status_t command_analyze(const options_t *options) {
         TRY(command_output_check(options));
     if (config)
         return analyze_config(options);
-    if (options->n_set > 0)
-        FAIL(STATUS_USAGE,
-             "--set %s: %s is analyzed as it is; --set changes a config, of which "
-             "--lyapunov K tells the exponents",
-             options->set[0], options->input);
+    if (options->n_set > 0 && options->lyapunov == 0)
+        FAIL(STATUS_USAGE, "--set %s: `brisc analyze` reads no config but for --lyapunov K",
+             options->set[0]);
     TRY(h5_open(options->input, 0, &file));
     status_t status =
         snapshot_field(file, options->variable, options->onset_ms, options->open, &field);

@@ -52,6 +52,18 @@ static status_t go_to_onset(const options_t *options, stepped_t *s) {
     return STATUS_OK;
 }
 
+/* The tangent vectors lie on the host. */
+static status_t memory_check(const options_t *options, const network_t *net) {
+    uint64_t available;
+    double needed = lyapunov_memory(net, (uint32_t)options->lyapunov);
+    TRY(backend_cpu.memory_free(&available));
+    if (needed > (double)available)
+        FAIL(STATUS_FAILED,
+             "--lyapunov %d: the tangent vectors need %.3g GB, %.3g GB are free; ask for fewer",
+             options->lyapunov, 1e-9 * needed, 1e-9 * (double)available);
+    return STATUS_OK;
+}
+
 static status_t measure(const options_t *options, h5_file_t *file, stepped_t *s,
                         lyapunov_t *lyapunov) {
     char device[256];
@@ -61,6 +73,7 @@ static status_t measure(const options_t *options, h5_file_t *file, stepped_t *s,
                                  .quiet = options->quiet};
     s->plan.net.trials = 1;
     TRY(lyapunov_check(&s->config, &s->plan.net, &wanted));
+    TRY(memory_check(options, &s->plan.net));
     TRY(backend_find(options->backend, &s->backend));
     TRY(s->backend->available(device, sizeof device));
     TRY(command_memory_check(&s->plan, s->backend));

@@ -9,6 +9,7 @@
 #include "host/spectrum/operator.h"
 
 static const double sample_tau = 0.5, default_tau = 50.0, least_tau = 10.0;
+static const double most_ms = 1e9;
 
 /* Two trajectories of one network and one noise, and the tangent vectors of the first. */
 typedef struct {
@@ -166,8 +167,12 @@ status_t lyapunov_check(const config_t *config, const network_t *net,
     size_t n = neurons_before(net, net->populations);
     double least_ms = least_tau * config->population[0].tau_ms;
     if (options->exponents < 1 || options->exponents > n)
-        FAIL(STATUS_USAGE, "--lyapunov %u: the network has %zu neurons, and so many exponents",
+        FAIL(STATUS_USAGE,
+             "--lyapunov %u: the network has %zu neurons and so many exponents; ask for fewer",
              options->exponents, n);
+    if (options->time_ms > most_ms)
+        FAIL(STATUS_USAGE, "--time %g: too long; it can be %g ms at most", options->time_ms,
+             most_ms);
     if (options->time_ms > 0.0 &&
         (options->time_ms < least_ms || plan_of(config, options).samples == 0))
         FAIL(STATUS_USAGE,
@@ -177,9 +182,12 @@ status_t lyapunov_check(const config_t *config, const network_t *net,
     return STATUS_OK;
 }
 
-static status_t sample(walk_t *w, const plan_t *plan, const progress_t *started,
-                       lyapunov_t *lyapunov) {
-    progress_t progress = *started;
+double lyapunov_memory(const network_t *net, uint32_t exponents) {
+    return 3.0 * sizeof(double) * exponents * (double)neurons_before(net, net->populations);
+}
+
+static status_t sample(walk_t *w, const plan_t *plan, bool quiet, lyapunov_t *lyapunov) {
+    progress_t progress = progress_start("lyapunov", quiet, 0.0);
     uint32_t k = lyapunov->exponents;
     size_t all = plan->transient + plan->samples;
     for (size_t s = 0; s < all; s++) {
@@ -232,10 +240,9 @@ status_t lyapunov_measure(const config_t *config, const network_t *net, const ba
     if (!lyapunov->growth || !lyapunov->twin_growth || !lyapunov->exponent)
         FAIL(STATUS_FAILED, "no memory for %zu samples of %zu exponents", plan.samples, k);
     walk_t w;
-    progress_t progress = progress_start("lyapunov", options->quiet, 0.0);
     status_t status = walk_create(net, backend, state, options, &w);
     if (status == STATUS_OK)
-        status = sample(&w, &plan, &progress, lyapunov);
+        status = sample(&w, &plan, options->quiet, lyapunov);
     walk_destroy(&w);
     TRY(status);
     average(lyapunov);

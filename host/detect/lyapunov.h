@@ -3,7 +3,11 @@
  * Strelcyn, Meccanica 15 (1980) 9-30; QR: Geist, Parlitz, Lauterborn, Prog. Theor. Phys. 83 (1990)
  * 875-893; rate networks: Engelken, Wolf, Abbott, Phys. Rev. Research 5 (2023) 043044); and the
  * largest one a second time, from two trajectories side by side. They are the exponents of the
- * Euler-Maruyama map at the config's dt; those of the flow differ by O(dt/tau). */
+ * Euler-Maruyama map at the config's dt; those of the flow differ by O(dt/tau).
+ *
+ * Averages over a time T approach the exponents from what tangent vectors do before they have their
+ * directions, as 1/T; an exponent that is 0, of a phase that may shift, as ln(T)/T where shear lets
+ * vectors grow in proportion to time. The errors do not know of this: `convergence` shows it. */
 #ifndef BRISC_LYAPUNOV_H
 #define BRISC_LYAPUNOV_H
 
@@ -31,9 +35,12 @@ typedef struct {
     block_average_t twin;
 } lyapunov_t;
 
-/* STATUS_USAGE: more exponents than neurons, or a time under 10 tau. Needs no built network. */
+/* STATUS_USAGE: more exponents than neurons, a time under 10 tau or over 1e9 ms. Needs no built
+ * network. */
 status_t lyapunov_check(const config_t *config, const network_t *net,
                         const lyapunov_options_t *options);
+/* Bytes that k tangent vectors take, and their products; what else is held is small. */
+double lyapunov_memory(const network_t *net, uint32_t exponents);
 /* From the state at hand (net->trials is 1), which goes on as it would have gone by itself. Warns
  * where the blocks are not longer than the correlation time. */
 status_t lyapunov_measure(const config_t *config, const network_t *net, const backend_t *backend,

@@ -18,8 +18,8 @@ static void put_limb(backend_state_t *state, const limbs_t *limbs, int limb, con
     }
 }
 
-/* Whether a limb has a code that is not 0: where the vector was rounded to high limbs (limb_high),
- * the low ones need no sums. */
+/* Whether a limb has a code that is not 0. Where the vector was rounded to its high limbs
+ * (limb_high), the low ones take no sums, and the product half the time. */
 static int limb_counts(const backend_state_t *state, const limbs_t *limbs, int limb,
                        const double *x) {
     int32_t any = 0;
@@ -76,7 +76,7 @@ status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, do
         status = limbs_choose(net, x, &limbs);
         memset(y, 0, neurons * sizeof *y);
         for (int limb = 0; limb < LIMBS && status == STATUS_OK; limb++) {
-            if (!limb_counts(state, &limbs, limb, x))
+            if (limb > 0 && !limb_counts(state, &limbs, limb, x))
                 continue;
             put_limb(state, &limbs, limb, x, code);
             add_limb(state, &limbs, limb, y);
