@@ -1,6 +1,5 @@
 /* Bumps, components and structure of fields whose answers are known. `test_bump study` prints the
- * numbers over all sizes and noise levels, and 200 fields of each noise; `test_bump FRAMES NY NX
- * FRAME_MS FILE` what is found in raw floats. */
+ * numbers over all sizes and noise levels, and 200 larger fields of each noise. */
 #include <math.h>
 #include <omp.h>
 #include <setjmp.h>
@@ -22,22 +21,6 @@ static void find_bumps(const field_t *field, dataset_t *found) {
     *found = (dataset_t){0};
     if (bumps_detect(field, &(bump_options_t){0}, found) != STATUS_OK)
         fail_msg("%s", status_message());
-}
-
-static void print(const dataset_t *found) {
-    for (size_t k = 0; k < found->items; k++) {
-        const dataset_item_t *item = &found->item[k];
-        if (item->text)
-            printf("%s: %s\n", item->name, item->text);
-        else if (item->rank == 0)
-            printf("%s %.6g %s\n", item->name, item->values[0], item->unit);
-        else if (item->rank == 1 && item->count <= 40) {
-            printf("%s [%s]:", item->name, item->unit);
-            for (size_t i = 0; i < item->count; i++)
-                printf(" %.4g", item->values[i]);
-            printf("\n");
-        }
-    }
 }
 
 /* ---- components ---- */
@@ -163,10 +146,13 @@ static errors_t follow_spot(size_t size, double noise) {
 static void test_moving_spot(void **state) {
     (void)state;
     for (size_t size = 0; size < SIZES; size++)
-        for (int level = 0; level < 2; level++) {
-            errors_t e = follow_spot(size, level ? 0.3 : 0.0);
+        for (int level = 0; level < 3; level++) {
+            errors_t e = follow_spot(size, level == 2 ? 1.0 : 0.3 * level);
+            if (level == 2 && size < 2) /* it is lost in noise as high as itself */
+                continue;
             assert_float_equal(e.count, 1.0, 0.0);
-            assert_in_range((int)(1e3 * e.position), 0, 500); /* half a site, as was asked for */
+            if (level < 2)
+                assert_in_range((int)(1e3 * e.position), 0, 500); /* half a site, as asked for */
             assert_float_equal(e.speed, 0.0, 0.05);
             assert_float_equal(e.direction, 0.0, 3.0);
         }
@@ -269,8 +255,12 @@ static size_t fields_with_bumps(const noise_t *noise, size_t n, size_t frames, s
 
 static void test_silent_on_noise(void **state) {
     (void)state;
-    for (size_t k = 0; k + 1 < NOISES; k++)
-        assert_int_equal(fields_with_bumps(&noises[k], 24, 36, k < 2 ? NULL_FIELDS : 50), 0);
+    for (size_t k = 0; k < NOISES; k++) /* the last one for 30 memories, as bump.h says */
+        assert_int_equal(fields_with_bumps(&noises[k], 24, k + 1 < NOISES ? 36 : 150,
+                                           k < 2            ? NULL_FIELDS
+                                           : k + 1 < NOISES ? 50
+                                                            : 20),
+                         0);
 }
 
 static void test_bad_input(void **state) {
@@ -349,37 +339,12 @@ static int study(void) {
     return 0;
 }
 
-static int analyze(char **arguments) {
-    pattern_field_t f = {0};
-    size_t frames = strtoul(arguments[0], NULL, 10), ny = strtoul(arguments[1], NULL, 10),
-           nx = strtoul(arguments[2], NULL, 10);
-    f.field = (field_t){.trials = 1,
-                        .frames = frames,
-                        .grid = grid_torus(ny, nx),
-                        .frame_ms = strtod(arguments[3], NULL),
-                        .context = &f,
-                        .read = pattern_read};
-    f.values = malloc(frames * ny * nx * sizeof *f.values);
-    FILE *in = fopen(arguments[4], "rb");
-    if (!in || fread(f.values, sizeof *f.values, frames * ny * nx, in) != frames * ny * nx)
-        return 2;
-    fclose(in);
-    dataset_t found;
-    find_bumps(&f.field, &found);
-    print(&found);
-    dataset_destroy(&found);
-    pattern_destroy(&f);
-    return 0;
-}
-
 int main(int n_arguments, char **arguments) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_components), cmocka_unit_test(test_moving_spot),
         cmocka_unit_test(test_stripes),    cmocka_unit_test(test_silent_on_noise),
         cmocka_unit_test(test_bad_input),  cmocka_unit_test(test_threads_do_not_matter),
     };
-    if (n_arguments == 6)
-        return analyze(arguments + 1);
     if (n_arguments == 2 && strcmp(arguments[1], "study") == 0)
         return study();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,19 +3,32 @@
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "host/detect/bump_report.h"
 #include "host/detect/blur.h"
+#include "host/detect/bump_report.h"
 #include "host/detect/stream.h"
 
 enum { FRAMES_MIN = 24, PLACES_MIN = 12, GAP_FRAMES = 1 };
-static const double smoothing_default = 2.0; /* sites */
-static const double lifetime_share = 0.1, step_share = 0.125, noise_deviations = 5.0;
+static const double range_least = 2.0, range_most = 8.0; /* sites */
+static const double noise_deviations = 5.0, step_share = 0.125;
+/* The least lifetime: shares of the observed time, memories of the field. */
+static const double lifetime_share = 0.1, lifetime_share_most = 0.3, memories = 8.0;
 
 /* Sums over the sites of a frame, d = its deviation from its mean, g = d smoothed. */
 typedef struct {
     double smooth, rough, slope; /* of g^2, (d - g)^2, |grad g|^2 */
+    double before, after, both;  /* of two frames that follow each other: g^2, g'^2, g g' */
 } sums_t;
+
+/* What follows from the sums over all frames. */
+typedef struct {
+    double range;      /* of the smoothing, sites */
+    double deviation;  /* of g */
+    double noise;      /* of what smoothing leaves of independent sites' */
+    double wavelength; /* of g, sites */
+    double memory;     /* of g, frames */
+} scale_t;
 
 /* A frame's components as points. */
 typedef struct {
@@ -31,7 +44,9 @@ typedef struct {
     double *space;            /* [threads][d, g, and the blur's room] */
     components_t *components; /* [threads] */
     sums_t *sums, total;      /* [places] */
+    float *smoothed, *last;   /* [places][ny][nx], [ny][nx]: g, and that of the frame before */
     points_t *points;         /* [places] */
+    scale_t scale;
     double threshold, area_min;
     tracker_t *tracker;
     size_t nets; /* frames whose components join into a net */
@@ -46,6 +61,8 @@ static void bumps_destroy(bumps_t *b) {
     free(b->points);
     free(b->space);
     free(b->sums);
+    free(b->smoothed);
+    free(b->last);
     blur_destroy(&b->blur);
     track_destroy(b->tracker);
 }
@@ -54,17 +71,29 @@ static size_t space_of(const bumps_t *b) {
     return 2 * grid_sites(b->grid) + blur_room(&b->blur);
 }
 
-static status_t bumps_create(const field_t *field, double smoothing_sites, bumps_t *b) {
+static status_t set_range(bumps_t *b, double range) {
+    blur_destroy(&b->blur);
+    free(b->space);
+    b->space = NULL;
+    TRY(blur_create(b->grid, range, &b->blur));
+    b->space = malloc(b->threads * space_of(b) * sizeof *b->space);
+    if (!b->space)
+        FAIL(STATUS_FAILED, "bumps: no memory for frames of %zu x %zu sites", b->grid->ny,
+             b->grid->nx);
+    return STATUS_OK;
+}
+
+static status_t bumps_create(const field_t *field, bumps_t *b) {
     *b = (bumps_t){.grid = &field->grid,
                    .threads = (size_t)omp_get_max_threads(),
                    .places = stream_places(field),
                    .data = grid_count(&field->grid)};
-    TRY(blur_create(b->grid, smoothing_sites, &b->blur));
-    b->space = malloc(b->threads * space_of(b) * sizeof *b->space);
     b->components = calloc(b->threads, sizeof *b->components);
     b->sums = malloc(b->places * sizeof *b->sums);
+    b->smoothed = malloc(b->places * grid_sites(b->grid) * sizeof *b->smoothed);
+    b->last = malloc(grid_sites(b->grid) * sizeof *b->last);
     b->points = calloc(b->places, sizeof *b->points);
-    if (!b->space || !b->components || !b->sums || !b->points)
+    if (!b->components || !b->sums || !b->smoothed || !b->last || !b->points)
         FAIL(STATUS_FAILED, "bumps: no memory for frames of %zu x %zu sites", b->grid->ny,
              b->grid->nx);
     for (size_t k = 0; k < b->threads; k++)
@@ -115,15 +144,24 @@ static void measure_sums(void *context, size_t thread, size_t place, const float
             sums.slope += slope_squared(b->grid, g, y, x);
         }
     b->sums[place] = sums;
+    for (size_t i = 0; i < sites; i++)
+        b->smoothed[place * sites + i] = (float)g[i];
 }
 
 static status_t take_sums(void *context, size_t frame, size_t place, const float *values) {
     bumps_t *b = context;
-    (void)frame;
+    size_t sites = grid_sites(b->grid);
+    const float *g = b->smoothed + place * sites;
     (void)values;
     b->total.smooth += b->sums[place].smooth;
     b->total.rough += b->sums[place].rough;
     b->total.slope += b->sums[place].slope;
+    for (size_t i = 0; frame > 0 && i < sites; i++) {
+        b->total.before += (double)b->last[i] * (double)b->last[i];
+        b->total.after += (double)g[i] * (double)g[i];
+        b->total.both += (double)b->last[i] * (double)g[i];
+    }
+    memcpy(b->last, g, sites * sizeof *g);
     return STATUS_OK;
 }
 
@@ -174,16 +212,55 @@ static status_t take_points(void *context, size_t frame, size_t place, const flo
     return track_take(b->tracker, frame, b->points[place].n, b->points[place].point);
 }
 
-/* Threshold and largest step from the sums; false where there is no structure at all. */
-static bool decide(const field_t *field, bumps_t *b, double *wavelength_sites) {
+static status_t measure_scale(const field_t *field, bumps_t *b, double range, scale_t *scale) {
     double values = (double)field->frames * (double)b->data;
+    TRY(set_range(b, range));
+    b->total = (sums_t){0};
+    TRY(stream_frames(field, &(stream_t){b, measure_sums, take_sums}));
+    const sums_t *sums = &b->total;
     double left = 1.0 - 2.0 * b->blur.centre + b->blur.gain;
-    double deviation = sqrt(b->total.smooth / values);
-    double noise = left > 0.0 ? sqrt(b->total.rough / values / left * b->blur.gain) : 0.0;
-    b->threshold = fmax(deviation, noise_deviations * noise);
+    double correlation = sums->both / sqrt(sums->before * sums->after);
+    *scale = (scale_t){.range = range,
+                       .deviation = sqrt(sums->smooth / values),
+                       .wavelength = 2.0 * M_PI * sqrt(sums->smooth / sums->slope)};
+    if (left > 0.0)
+        scale->noise = sqrt(sums->rough / values / left * b->blur.gain);
+    if (correlation > 0.0)
+        scale->memory = correlation < 1.0 ? -1.0 / log(correlation) : INFINITY;
+    return STATUS_OK;
+}
+
+/* The least range that lifts the pattern over the noise of independent sites; if there is none, the
+ * one that lifts it most. */
+static status_t choose_scale(const field_t *field, double range, bumps_t *b) {
+    const grid_t *grid = b->grid;
+    size_t side = grid->ny == 1 || (grid->nx > 1 && grid->nx < grid->ny) ? grid->nx : grid->ny;
+    double first = range > 0.0 ? range : range_least;
+    double most = range > 0.0 ? range : fmin(range_most, (double)side / 6.0);
+    scale_t *best = &b->scale;
+    TRY(measure_scale(field, b, first, best));
+    for (double next = 2.0 * first; next <= most; next *= 2.0) {
+        scale_t scale;
+        if (best->deviation >= noise_deviations * best->noise)
+            break;
+        TRY(measure_scale(field, b, next, &scale));
+        if (scale.deviation * best->noise > best->deviation * scale.noise)
+            *best = scale;
+    }
+    TRY(set_range(b, best->range));
+    b->threshold = fmax(best->deviation, noise_deviations * best->noise);
     b->area_min = 0.25 / b->blur.gain;
-    *wavelength_sites = 2.0 * M_PI * sqrt(b->total.smooth / b->total.slope);
-    return b->total.slope > 0.0;
+    return STATUS_OK;
+}
+
+/* Frames in which a bump is seen at least. */
+static size_t least_places(const field_t *field, const bump_options_t *options, double memory) {
+    double frames = (double)field->frames;
+    double least =
+        fmax(lifetime_share * frames, fmin(memories * memory, lifetime_share_most * frames));
+    if (options->lifetime_ms > 0.0)
+        least = options->lifetime_ms / field->frame_ms;
+    return least > PLACES_MIN ? (size_t)ceil(least) : PLACES_MIN;
 }
 
 static status_t nothing(dataset_t *dataset, const char *reason) {
@@ -212,16 +289,17 @@ static status_t report(const field_t *field, bumps_t *b, const tracks_t *tracks,
 
 static status_t detect(const field_t *field, const bump_options_t *options, bumps_t *b,
                        dataset_t *dataset) {
-    double wavelength, lifetime = options->lifetime_ms > 0.0
-                                      ? options->lifetime_ms / field->frame_ms
-                                      : lifetime_share * (double)field->frames;
-    size_t places = lifetime > PLACES_MIN ? (size_t)ceil(lifetime) : PLACES_MIN;
     tracks_t tracks = {0};
-    TRY(stream_frames(field, &(stream_t){b, measure_sums, take_sums}));
-    if (!decide(field, b, &wavelength))
+    TRY(choose_scale(field, options->smoothing_sites, b));
+    if (!(b->scale.deviation > 0.0))
         return nothing(dataset, "none: the field is the same everywhere");
-    TRY(track_create(b->grid, step_share * wavelength, GAP_FRAMES, places, &b->tracker));
+    size_t places = least_places(field, options, b->scale.memory);
+    TRY(track_create(b->grid, step_share * b->scale.wavelength, GAP_FRAMES, places, &b->tracker));
     TRY(stream_frames(field, &(stream_t){b, measure_points, take_points}));
+    TRY(dataset_number(dataset, "bumps/smoothing_sites", b->scale.range, "site",
+                       "range of the Gaussian that smooths the field"));
+    TRY(dataset_number(dataset, "bumps/least_lifetime_ms", (double)places * field->frame_ms, "ms",
+                       "what lives for less is no bump"));
     TRY(track_finish(b->tracker, &tracks));
     status_t status = report(field, b, &tracks, dataset);
     tracks_destroy(&tracks);
@@ -236,8 +314,7 @@ status_t bumps_detect(const field_t *field, const bump_options_t *options, datas
                  field->frames, FRAMES_MIN);
         return nothing(dataset, reason);
     }
-    status_t status = bumps_create(
-        field, options->smoothing_sites > 0.0 ? options->smoothing_sites : smoothing_default, &b);
+    status_t status = bumps_create(field, &b);
     if (status == STATUS_OK)
         status = detect(field, options, &b, dataset);
     bumps_destroy(&b);

@@ -6,13 +6,15 @@
 #include "host/detect/field.h"
 
 typedef struct {
-    double smoothing_sites; /* Gaussian range; 0: 2 sites */
-    double lifetime_ms;     /* the least; 0: a tenth of the observed time */
+    double smoothing_sites; /* Gaussian range; 0: chosen */
+    double lifetime_ms;     /* the least; 0: chosen */
 } bump_options_t;
 
 /* Group "bumps". Each frame, less its mean over the sheet, is smoothed; what is above a threshold,
  * the same for all frames, falls into connected components, and those are followed through time.
  *
+ * Smoothing: a Gaussian of 2 sites, or of 4 or 8 (a sixth of the shorter side at most) where noise
+ * would be in charge of the threshold otherwise.
  * Threshold: one standard deviation of the smoothed field (over time and sites), but at least five
  * of what smoothing leaves of noise that is independent from site to site. That noise is measured:
  * its variance is the mean square of what smoothing takes away over 1 - 2 w + sum of w_k^2 (w_k the
@@ -21,14 +23,17 @@ typedef struct {
  * A component smaller than a quarter of the filter's area, 1 / 4 sum of w_k^2, is not resolved.
  *
  * What lasts: a component's centre moves by at most 1/8 of the smoothed field's wavelength, 2 pi
- * sqrt(<g^2> / <|grad g|^2>) (Rice 1944), from frame to frame, may be lost for one frame, and is
- * seen for the least lifetime and in 12 frames or more.
+ * sqrt(<g^2> / <|grad g|^2>) (Rice 1944), from frame to frame, and may be lost for one frame. It is
+ * seen in 12 frames or more, for a tenth of the observed time, and for 8 memories of the smoothed
+ * field (its correlation from frame to frame is exp(-1 / memory)), but 3/10 of the observed time
+ * are enough: a pattern at rest remembers all of it. Where bumps merge, the one whose centre jumps
+ * ends.
  *
  * False alarms: less than one in a thousand fields. Independent sites: five standard deviations are
  * exceeded at 3e-7 a patch, in frozen noise too. Sites correlated over a few (3 are tested) but
  * new in each frame: by chance a component is followed by another within reach in at most 20 % of
- * frames, 12 times in a row in 2e-8. Noise that is correlated in both space and time is a pattern
- * with a lifetime of its own: it is silent while that is well under the least lifetime.
+ * frames, 12 times in a row in 2e-8. Noise that is correlated in space and in time is a pattern for
+ * as long as it lasts: silent where the observed time is 30 of its memories.
  *
  * Nothing is stated (text "bumps/reason") for a constant field or fewer than 24 frames.
  * STATUS_FAILED where a frame holds NaN or infinity at a site with data (names the frame). */
