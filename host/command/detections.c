@@ -30,8 +30,9 @@ static double wavelength_predicted(h5_file_t *file) {
 
 status_t detections_measure(const options_t *options, h5_file_t *file, const field_t *field,
                             double tau_ms, dataset_t *found) {
-    (void)options;
-    detect_options_t chosen = {.wavelength_predicted = wavelength_predicted(file),
+    detect_options_t chosen = {.band = {options->band_hz[0], options->band_hz[1]},
+                               .smoothness_rad = options->smoothness,
+                               .wavelength_predicted = wavelength_predicted(file),
                                .tau_ms = tau_ms};
     return detect_all(field, &chosen, found);
 }

@@ -5,8 +5,15 @@
 
 #include "host/detect/basins.h"
 #include "host/detect/bump.h"
+#include "host/detect/motion.h"
 #include "host/detect/structure.h"
 #include "host/detect/wave.h"
+
+static status_t detect_motion(const field_t *field, const detect_options_t *options,
+                              dataset_t *found) {
+    motion_options_t chosen = {.band = options->band, .smoothness_rad = options->smoothness_rad};
+    return motion_detect(field, &chosen, found);
+}
 
 static status_t detect_bumps(const field_t *field, const detect_options_t *options,
                              dataset_t *found) {
@@ -36,10 +43,8 @@ static const struct {
     const char *group;
     status_t (*detect)(const field_t *field, const detect_options_t *options, dataset_t *found);
 } detectors[] = {
-    {"wave", detect_waves},
-    {"bumps", detect_bumps},
-    {"pattern", detect_pattern},
-    {"persistence", detect_basins},
+    {"flow", detect_motion},     {"wave", detect_waves},         {"bumps", detect_bumps},
+    {"pattern", detect_pattern}, {"persistence", detect_basins},
 };
 
 status_t detect_all(const field_t *field, const detect_options_t *options, dataset_t *found) {

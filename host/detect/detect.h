@@ -2,10 +2,12 @@
 #ifndef BRISC_DETECT_H
 #define BRISC_DETECT_H
 
+#include "host/detect/band.h"
 #include "host/detect/dataset.h"
-#include "host/detect/field.h"
 
 typedef struct {
+    band_t band;                 /* of motion; {0, 0}: chosen from the temporal spectrum */
+    double smoothness_rad;       /* of the velocity field; 0: its default */
     double wavelength_predicted; /* grid lengths; 0: not known */
     double tau_ms;               /* of a neuron; 0: not known */
 } detect_options_t;
