@@ -6,14 +6,15 @@
 #include "host/detect/dataset.h"
 
 typedef struct {
-    band_t band;                 /* of motion; {0, 0}: chosen from the temporal spectrum */
+    band_t band;                 /* of motion; {0, 0}: chosen */
     double smoothness_rad;       /* of the velocity field; 0: its default */
     double wavelength_predicted; /* grid lengths; 0: not known */
     double tau_ms;               /* of a neuron; 0: not known */
 } detect_options_t;
 
 /* Groups bumps, pattern, persistence. What a detector cannot say of these data (too few frames, a
- * constant field) is the text GROUP/reason; nothing fails for that. */
+ * constant field) is the text GROUP/reason; nothing fails for that. STATUS_USAGE: a band given that
+ * cannot be. */
 status_t detect_all(const field_t *field, const detect_options_t *options, dataset_t *found);
 
 #endif
