@@ -185,7 +185,7 @@ static void test_slow_noise(void **state) {
     noise(20000, 8, 8, keep, &f);
     detect(&f.field, &found);
     double time_ms = dataset_value(&found, "asynchrony/autocorrelation_time_ms");
-    double error = dataset_value(&found, "asynchrony/autocorrelation_time_error_ms");
+    double error = dataset_value(&found, "asynchrony/autocorrelation_time_ms_error");
     print_message("AR(1): autocorrelation time %.3f +- %.3f ms, exactly %.3f\n", time_ms, error,
                   exact_ms);
     assert_true(error > 0.0 && error < 0.03 * exact_ms); /* 64 sites of 1000 times each: 0.5 % */

@@ -135,7 +135,7 @@ static status_t add_numbers(asynchrony_t *a, dataset_t *found) {
          "its standard error (10 blocks)", jackknife(a, correlation_length, tenths)},
         {"asynchrony/autocorrelation_time_ms", "ms",
          "integral of the sites' mean autocorrelation to its first zero", time_ms},
-        {"asynchrony/autocorrelation_time_error_ms", "ms", "its standard error, by blocks",
+        {"asynchrony/autocorrelation_time_ms_error", "ms", "its standard error, by blocks",
          jackknife(a, autocorrelation_time, blocks)},
         {"asynchrony/synchrony_chi", "1",
          "standard deviation of the mean over sites, over the sites' rms one", synchrony_of_all(a)},

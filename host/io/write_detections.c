@@ -53,7 +53,7 @@ status_t write_detections(h5_file_t *file, const dataset_t *found) {
     for (size_t k = 0; k < found->axes; k++)
         bytes += found->axis[k].size * sizeof(double);
     for (size_t k = 0; k < found->items; k++)
-        bytes += found->item[k].count * sizeof(double);
+        bytes += found->item[k].count * (found->item[k].rank < 2 ? sizeof(double) : sizeof(float));
     TRY(h5_reserve(file, bytes, "/detections"));
     if (H5Lexists(h5_id(file), "/detections", H5P_DEFAULT) > 0 &&
         H5Ldelete(h5_id(file), "/detections", H5P_DEFAULT) < 0)
