@@ -89,12 +89,6 @@ static status_t detect_motion(const field_t *field, const detect_options_t *opti
 
 /* ---- the others ---- */
 
-static status_t detect_waves(const field_t *field, const detect_options_t *options,
-                             dataset_t *found) {
-    (void)options;
-    return waves_detect(field, found);
-}
-
 static status_t detect_bumps(const field_t *field, const detect_options_t *options,
                              dataset_t *found) {
     double observed_ms = (double)field->frames * field->frame_ms;
@@ -123,11 +117,13 @@ static const struct {
     const char *group;
     status_t (*detect)(const field_t *field, const detect_options_t *options, dataset_t *found);
 } detectors[] = {
-    {"wave", detect_waves},         {"flow", detect_motion}, /* after the waves, which say where its
-                                                                band is */
-    {"bumps", detect_bumps},        {"pattern", detect_pattern}, {"asynchrony", detect_asynchrony},
-    {"persistence", detect_basins},
+    {"flow", detect_motion},           {"bumps", detect_bumps},        {"pattern", detect_pattern},
+    {"asynchrony", detect_asynchrony}, {"persistence", detect_basins},
 };
+
+status_t detect_waves(const field_t *field, dataset_t *found) {
+    return settle(waves_detect(field, found), "wave", found);
+}
 
 status_t detect_all(const field_t *field, const detect_options_t *options, dataset_t *found) {
     for (size_t k = 0; k < sizeof detectors / sizeof detectors[0]; k++)

@@ -17,6 +17,9 @@ typedef struct {
 /* Groups wave, flow, singularities, modes, projection, bumps, pattern, asynchrony, persistence.
  * What a detector cannot say of these data (too few frames, a constant field) is the text
  * GROUP/reason; nothing fails for that. STATUS_USAGE: a band given that cannot be. */
+/* Waves alone, in the same way. */
+status_t detect_waves(const field_t *field, dataset_t *found);
+/* All but the waves, which are in `found` already. */
 status_t detect_all(const field_t *field, const detect_options_t *options, dataset_t *found);
 
 #endif

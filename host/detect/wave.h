@@ -6,7 +6,8 @@
 #include "host/detect/field.h"
 
 #define WAVE_FALSE_ALARM 1e-4 /* probability, over all bins of one field */
-#define WAVE_SHARE 1e-3  /* a peak with less of the variance around the sites' means is not stated \
+#define WAVE_SHARE                                                                                 \
+    1e-3                 /* a peak with less of the variance around the sites' means is not stated \
                           */
 #define WAVE_AT_REST 0.1 /* a mode at rest with less of the spatial variance is not stated */
 
