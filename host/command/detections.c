@@ -1,6 +1,7 @@
 #include "host/command/detections.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,15 @@ static status_t read_modes(const char *path, stored_modes_t *modes, double **vel
 
 status_t detections_measure(const options_t *options, h5_file_t *file, const field_t *field,
                             double tau_ms, dataset_t *found) {
+    uint64_t needed = detect_memory(field->frames, &field->grid), there = 0;
+    TRY(backend_cpu.memory_free(&there));
+    if (needed > there) {
+        char reason[160];
+        snprintf(reason, sizeof reason,
+                 "none: patterns of %zu x %zu sites need %.3g GB of memory, %.3g GB are free",
+                 field->grid.ny, field->grid.nx, (double)needed * 1e-9, (double)there * 1e-9);
+        return dataset_text(found, "reason", reason);
+    }
     stored_modes_t modes = {0};
     double *velocities = NULL;
     status_t status = STATUS_OK;

@@ -10,6 +10,7 @@
 #include "host/detect/modes.h"
 #include "host/detect/motion.h"
 #include "host/detect/structure.h"
+#include "host/detect/wave_spectrum.h"
 #include "host/detect/wave.h"
 
 /* A detector's failure becomes the group's text; a usage error stays one. */
@@ -129,4 +130,10 @@ status_t detect_all(const field_t *field, const detect_options_t *options, datas
     for (size_t k = 0; k < sizeof detectors / sizeof detectors[0]; k++)
         TRY(settle(detectors[k].detect(field, options, found), detectors[k].group, found));
     return STATUS_OK;
+}
+
+uint64_t detect_memory(size_t frames, const grid_t *grid) {
+    /* Blocks of frames; and of each site the filter's frames, modes, velocity fields to be kept. */
+    enum { BLOCKS = 24000000, A_SITE = 4400 };
+    return frames < WAVE_FRAMES_LEAST ? 0 : BLOCKS + (uint64_t)grid_sites(grid) * A_SITE;
 }

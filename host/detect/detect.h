@@ -2,6 +2,8 @@
 #ifndef BRISC_DETECT_H
 #define BRISC_DETECT_H
 
+#include <stdint.h>
+
 #include "host/detect/band.h"
 #include "host/detect/dataset.h"
 #include "host/detect/projection.h"
@@ -21,5 +23,7 @@ typedef struct {
 status_t detect_waves(const field_t *field, dataset_t *found);
 /* All but the waves, which are in `found` already. */
 status_t detect_all(const field_t *field, const detect_options_t *options, dataset_t *found);
+/* Bytes that they hold at most, about (measured): 0 where there are too few frames for any. */
+uint64_t detect_memory(size_t frames, const grid_t *grid);
 
 #endif
