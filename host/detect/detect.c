@@ -134,6 +134,6 @@ status_t detect_all(const field_t *field, const detect_options_t *options, datas
 
 uint64_t detect_memory(size_t frames, const grid_t *grid) {
     /* Blocks of frames; and of each site the filter's frames, modes, velocity fields to be kept. */
-    enum { BLOCKS = 24000000, A_SITE = 4400 };
+    enum { BLOCKS = 17000000, A_SITE = 2970 };
     return frames < WAVE_FRAMES_LEAST ? 0 : BLOCKS + (uint64_t)grid_sites(grid) * A_SITE;
 }
