@@ -72,12 +72,11 @@ status_t detections_measure(const options_t *options, h5_file_t *file, const fie
     }
     stored_modes_t modes = {0};
     double *velocities = NULL;
-    status_t status = STATUS_OK;
-    if (options->modes)
-        status = read_modes(options->modes, &modes, &velocities);
+    double wavelength = wavelength_predicted(file);
+    status_t status = options->modes ? read_modes(options->modes, &modes, &velocities) : STATUS_OK;
     detect_options_t chosen = {.band = {options->band_hz[0], options->band_hz[1]},
                                .smoothness_rad = options->smoothness,
-                               .wavelength_predicted = wavelength_predicted(file),
+                               .wavelength_predicted = wavelength,
                                .tau_ms = tau_ms,
                                .modes = options->modes ? &modes : NULL};
     if (status == STATUS_OK)
