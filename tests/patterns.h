@@ -111,8 +111,11 @@ static void pattern_blur(double *noise, double *copy, size_t ny, size_t nx, doub
             for (size_t x = 0; x < nx; x++) {
                 double sum = 0.0;
                 for (int k = -reach; k <= reach; k++) {
-                    long n = (long)(axis ? ny : nx), at = ((long)(axis ? y : x) + k) % n;
-                    at = at < 0 ? at + n : at;
+                    long n = (long)(axis ? ny : nx), at = (long)(axis ? y : x) + k;
+                    while (at < 0)
+                        at += n;
+                    while (at >= n)
+                        at -= n;
                     sum +=
                         kernel[reach + k] * copy[axis ? (size_t)at * nx + x : y * nx + (size_t)at];
                 }

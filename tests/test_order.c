@@ -186,7 +186,7 @@ static void test_white_noise(void **state) {
 static regime_t regime_of(const order_t *order, const verdict_context_t *context) {
     regime_t regime;
     char reason[200];
-    verdict(order, context, &regime, reason);
+    verdict(order, &(waves_seen_t){.at_rest = NAN}, context, &regime, reason);
     return regime;
 }
 
@@ -278,7 +278,7 @@ static void test_trials(void **state) {
     assert_int_equal(observed_create(TRIALS, &observed), STATUS_OK);
     assert_true(isnan(observed.trial[3].order.moran) && isnan(observed.all.order.moran));
     assert_string_equal(observed.all.reason, "not measured yet");
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_OK);
     double mean = 0.0, squares = 0.0;
     for (int i = 0; i < TRIALS; i++) {
         assert_int_equal(compute(FRAMES, N, N, 2.0, trials[1 + i], &order), STATUS_OK);
@@ -296,16 +296,16 @@ static void test_trials(void **state) {
     observed_destroy(&observed);
 
     assert_int_equal(observed_create(2, &observed), STATUS_OK);
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_OK);
     assert_true(observed_shows(&observed, REGIME_WAVE) && observed.all.regime == REGIME_WAVE);
     assert_true(strstr(observed.all.reason, "all 2 trials") != NULL);
     trials[2][7 * N * N] = NAN;
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_FAILED);
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_FAILED);
     assert_true(strstr(status_message(), "trial 1: ") != NULL);
     observed_destroy(&observed);
 
     assert_int_equal(observed_create(1, &observed), STATUS_OK);
-    assert_int_equal(observed_measure(&field, 2, NULL, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 2, NULL, &observed, NULL), STATUS_OK);
     assert_int_equal(observed.all.regime, REGIME_BUMP);
     assert_memory_equal(&observed.all, &observed.trial[0], sizeof observed.all);
     assert_float_equal(observed.std.moran, 0.0, 0.0);

@@ -68,6 +68,8 @@ static void check_motion(const dataset_t *found, const pattern_t *p, double wors
     worst[0] = fmax(worst[0], speed);
     worst[1] = fmax(worst[1], turned);
     assert_true(speed < 0.05 && turned < 3.0);
+    double error = dataset_value(found, "wave/speed_error") / dataset_value(found, "wave/speed");
+    assert_true(error > 0.0 && speed < 4.0 * error && error < 0.05);
 }
 
 static void test_plane_waves(void **state) {

@@ -77,7 +77,7 @@ static status_t analyze(const options_t *options, h5_file_t *file, const field_t
     TRY(observed_create(one ? 1 : field->trials, &observed));
     status_t status = options->lyapunov > 0 ? lyapunov_of_input(options, file, &found) : STATUS_OK;
     if (status == STATUS_OK)
-        status = observed_measure(field, first, known ? &context : NULL, &observed);
+        status = observed_measure(field, first, known ? &context : NULL, &observed, &found);
     if (field->choose)
         field->choose(field->context, first);
     if (status == STATUS_OK && field->trials > 1)

@@ -76,12 +76,12 @@ static void number_text(const dataset_t *found, const dataset_item_t *item, char
 static void print_item(const dataset_t *found, const dataset_item_t *item) {
     char text[96];
     if (item->text) {
-        printf("  %-22s %s\n", last_name(item->name), item->text);
+        printf("  %-26s %s\n", last_name(item->name), item->text);
     } else if (item->rank == 0) {
         if (!isfinite(item->values[0]) || ends_with(item->name, "_error"))
             return;
         number_text(found, item, text);
-        printf("  %-22s %-24s %s\n", last_name(item->name), text, item->long_name);
+        printf("  %-26s %-24s %s\n", last_name(item->name), text, item->long_name);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "host/command/detect_report.h"
 #include "host/command/detections.h"
 #include "host/command/run_report.h"
+#include "host/detect/detect.h"
 #include "host/io/write_results.h"
 #include "host/progress.h"
 #include "host/version.h"
@@ -53,8 +54,10 @@ static status_t observe(const options_t *options, run_t *run) {
     field_t field;
     verdict_context_t context = verdict_context(&run->config, 0);
     TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, false, &field));
-    status_t status = observed_measure(&field, 0, &context, &run->observed);
-    if (status == STATUS_OK && run->config.output.detections == DETECTIONS_ALL) {
+    bool all = run->config.output.detections == DETECTIONS_ALL;
+    status_t status =
+        observed_measure(&field, 0, &context, &run->observed, all ? &run->found : NULL);
+    if (status == STATUS_OK && all) {
         field.choose(field.context, 0);
         status = detections_measure(options, snapshot_file(run->writer), &field,
                                     run->config.population[0].tau_ms, &run->found);
@@ -270,8 +273,10 @@ static status_t add_missing_detections(const options_t *options, run_t *run) {
     bool missing = H5Lexists(h5_id(file), "/detections", H5P_DEFAULT) <= 0;
     status_t status = missing ? snapshot_field(file, NULL, -1.0, false, &field) : STATUS_OK;
     if (missing && status == STATUS_OK) {
-        status = detections_measure(options, file, &field, run->config.population[0].tau_ms,
-                                    &run->found);
+        status = detect_waves(&field, &run->found);
+        if (status == STATUS_OK)
+            status = detections_measure(options, file, &field, run->config.population[0].tau_ms,
+                                        &run->found);
         snapshot_field_destroy(&field);
     }
     h5_close(file);

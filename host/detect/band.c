@@ -12,7 +12,7 @@ enum {
     MAX_SEGMENT = 4096, /* resolves rhythms of up to a thousand frames a period */
     BLOCK_BYTES = 48 << 20,
     FIRST_BIN = 2, /* a site's mean leaks to bins 0 and 1 only, through a Hann window */
-    POOLED = 12,    /* bins on either side that share their scatter */
+    POOLED = 12,   /* bins on either side that share their scatter */
 };
 
 /* Hann segments that overlap by half: their powers' correlation is 1/36; so is that of bins two

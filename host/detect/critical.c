@@ -8,7 +8,7 @@
 #include "host/detect/critical_points.h"
 
 enum { MAX_GAP = 2, BLOCKS = 10 };
-static const double max_step = 2.0; /* sites a frame */
+static const double max_step = 1.0; /* sites a frame */
 
 struct critical_detector {
     grid_t grid;
@@ -147,14 +147,15 @@ static void mean_of(const double *series, size_t frames, double *mean, double *e
         size_t first = b * frames / BLOCKS, end = (b + 1) * frames / BLOCKS;
         double block = 0.0;
         for (size_t t = first; t < end; t++)
-            block += series[t] / (double)(end - first);
-        squares += (block - *mean) * (block - *mean);
+            block += series[t];
+        block = block / (double)(end - first) - *mean;
+        squares += block * block;
     }
     *error = frames < 2 * BLOCKS ? NAN : sqrt(squares / (BLOCKS * (BLOCKS - 1.0)));
 }
 
 typedef struct {
-    const char *name, *unit, *long_name; /* unit NULL: the sheet's length, "" : that a second */
+    const char *name, *unit, *long_name; /* unit NULL: the sheet's length, "": that a second */
 } column_t;
 
 enum {
@@ -180,8 +181,8 @@ static const column_t track_column[T_COLUMNS] = {
     {"y", NULL, "mean position along y"},
     {"drift_speed", "", "of a straight line's least-squares fit to its path"},
     {"turns", "1", "turns of the phase at the point in its life"},
-    {"divergence", "1/s", "mean trace of the velocity's Jacobian at 2 sites from it"},
-    {"curl", "1/s", "mean curl of the velocity at 2 sites from it, counter-clockwise"},
+    {"divergence", "1/s", "mean trace of the velocity's Jacobian on the inner ring"},
+    {"curl", "1/s", "mean curl of the velocity on the inner ring, counter-clockwise"},
 };
 
 enum { P_TRACK, P_TIME, P_X, P_Y, P_COLUMNS };

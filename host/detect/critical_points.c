@@ -93,6 +93,10 @@ static double complex unit(double complex z) {
     return z == 0.0 ? 0.0 : z / cabs(z);
 }
 
+static double length(double x, double y) {
+    return sqrt(x * x + y * y);
+}
+
 static int ring_of(const point_finder_t *finder, double radius) {
     for (int k = 0; k < RINGS; k++)
         if (fabs(radius - finder->radius[k]) <= half_width)
@@ -117,9 +121,9 @@ static ring_t look_around(const point_finder_t *finder, const float *velocity,
             double rx = ax * ((double)((long)c->x + dx) - c->point.x);
             bool there = inside((long)c->y + dy, grid->ny, grid->open, &y);
             there = inside((long)c->x + dx, grid->nx, grid->open, &x) && there;
-            if (there && hypot(rx + 0.5 * ax, ry + 0.5 * ay) <= finder->radius[1])
+            if (there && length(rx + 0.5 * ax, ry + 0.5 * ay) <= finder->radius[1])
                 ring.charge += finder->of_phase[y * grid->nx + x];
-            double radius = hypot(rx, ry);
+            double radius = length(rx, ry);
             int k = ring_of(finder, radius);
             if (k < 0)
                 continue;
@@ -239,7 +243,7 @@ static size_t thin_out(const point_finder_t *finder, track_point_t *point, size_
         for (size_t j = 0; j < kept && !near; j++) {
             double dx = ax * grid_way(point[j].x, point[i].x, grid->nx, grid->open);
             double dy = ay * grid_way(point[j].y, point[i].y, grid->ny, grid->open);
-            near = point[j].kind == point[i].kind && hypot(dx, dy) <= finder->radius[1];
+            near = point[j].kind == point[i].kind && length(dx, dy) <= finder->radius[1];
         }
         if (!near)
             point[kept++] = point[i];

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -254,7 +255,9 @@ static status_t report(motion_t *m, const smooth_t *smooth) {
 /* The band's words and numbers; *found: whether there is one to go on with. */
 static status_t settle_band(const field_t *field, const motion_options_t *options, dataset_t *found,
                             band_t *band, bool *there) {
-    band_choice_t choice = {.found = true, .band = options->band, .reason = "as given"};
+    band_choice_t choice = {.found = true, .band = options->band};
+    snprintf(choice.reason, sizeof choice.reason, "%s",
+             options->band_reason ? options->band_reason : "as given");
     bool chosen = options->band.low_hz == 0.0 && options->band.high_hz == 0.0;
     if (chosen)
         TRY(band_choose(field, &choice));

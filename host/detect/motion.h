@@ -17,6 +17,7 @@ typedef struct {
 
 typedef struct {
     band_t band;                /* {0, 0}: band_choose */
+    const char *band_reason;    /* why that band; NULL: "as given" */
     double smoothness_rad;      /* of flow_create; 0: FLOW_SMOOTHNESS */
     const double *smooth_sites; /* of the Gaussian before phases are taken; NULL: smooth_choose */
     size_t consumers;

@@ -14,7 +14,7 @@ typedef struct {
     dataset_t *found;
     harmonics_t modes;
     wave_spectrum_t spectrum;
-    double moving; /* variance over space and time around the mean over time */
+    double moving; /* variance over space and time around the sites' means over time */
     wave_peak_t peak[WAVE_PEAKS];
     size_t peaks;
     wave_segments_t segments;
@@ -111,11 +111,9 @@ static status_t add_numbers(const wave_t *wave) {
         TRY(dataset_number(wave->found, name, wave->value[k] * row[k].unit_size, row[k].unit,
                            row[k].long_name));
         snprintf(name, sizeof name, "wave/%s_error", row[k].name);
-        snprintf(
-            long_name, sizeof long_name,
-            "standard error of %s, jackknife over segments; 0 where a torus's mode is the same "
-            "in all",
-            row[k].name);
+        snprintf(long_name, sizeof long_name,
+                 "standard error of %s, jackknife over segments, with that between bins",
+                 row[k].name);
         TRY(dataset_number(wave->found, name, wave->error[k] * row[k].unit_size, row[k].unit,
                            long_name));
     }
@@ -140,7 +138,7 @@ static status_t add_peaks(const wave_t *wave) {
         {"wave/peak_ny", "1", "periods along y"},
         {"wave/peak_wavenumber", wave->per_length, "wave number"},
         {"wave/peak_frequency_hz", "Hz", "frequency, of the bin"},
-        {"wave/peak_share", "1", "share of the variance around the mean over time"},
+        {"wave/peak_share", "1", "share of the variance around the sites' means over time"},
         {"wave/peak_ratio", "1", "power over the background of neighbouring frequencies"},
     };
     double column[COLUMNS][WAVE_PEAKS];
@@ -222,8 +220,9 @@ static status_t detect(wave_t *wave) {
     if (spectrum->variance == 0.0 && spectrum->mean_least == spectrum->mean_most)
         FAIL(STATUS_FAILED, "waves: the field is constant, %g everywhere: it has no spectrum",
              spectrum->mean_least);
-    wave->moving = spectrum->variance - spectrum->at_rest;
-    if (wave->moving > 1e-12 * spectrum->variance) /* rounding of sums of floats otherwise */
+    double moving = spectrum->variance - spectrum->at_rest;
+    wave->moving = moving + spectrum->uniform;
+    if (moving > 1e-12 * spectrum->variance) /* rounding of sums of floats otherwise */
         wave_peaks_find(&wave->modes, spectrum, wave->moving, wave->peak, &wave->peaks);
     if (wave->peaks > 0)
         TRY(measure(wave));

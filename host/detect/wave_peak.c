@@ -57,7 +57,7 @@ static bool taken(const harmonics_t *modes, const wave_peak_t *peak, size_t coun
 static wave_peak_t highest(const harmonics_t *modes, const wave_spectrum_t *spectrum, double moving,
                            const double *threshold, const wave_peak_t *peak, size_t count) {
     wave_peak_t best = {0};
-    double most = WAVE_SHARE * moving / 4.0; /* a bin has no less than 1/4 of its line's */
+    double most = WAVE_SHARE * moving / 10.0; /* the highest of 5 bins, for n and for -n */
     for (size_t m = 0; m < modes->modes; m++)
         for (long f = -last_bin(spectrum); f <= last_bin(spectrum); f++) {
             const double *power = spectrum->power + m * spectrum->length;
@@ -209,6 +209,22 @@ static void estimate(const wave_segments_t *segments, const double *power,
     value[WAVE_INDEX] = (with - against) / (with + against);
 }
 
+/* What the centroids between bins may be off by, with the jackknife's. */
+static void add_between(const wave_segments_t *segments, const double value[WAVE_NUMBERS],
+                        double error[WAVE_NUMBERS]) {
+    const grid_t *grid = &segments->modes->grid;
+    double frequency = WAVE_BETWEEN * segments->spectrum->bin_hz, k = 0.0;
+    if (segments->modes->windowed)
+        k = WAVE_BETWEEN *
+            hypot(1.0 / ((double)grid->ny * grid->dy), 1.0 / ((double)grid->nx * grid->dx));
+    double relative = k / value[WAVE_WAVENUMBER];
+    error[WAVE_WAVENUMBER] = hypot(error[WAVE_WAVENUMBER], k);
+    error[WAVE_FREQUENCY] = hypot(error[WAVE_FREQUENCY], frequency);
+    error[WAVE_SPEED] = hypot(
+        error[WAVE_SPEED], value[WAVE_SPEED] * hypot(frequency / value[WAVE_FREQUENCY], relative));
+    error[WAVE_DIRECTION] = hypot(error[WAVE_DIRECTION], relative);
+}
+
 static status_t transform_segments(wave_segments_t *segments) {
     const wave_spectrum_t *spectrum = segments->spectrum;
     size_t length = spectrum->length;
@@ -270,6 +286,7 @@ status_t wave_segments_estimate(wave_segments_t *segments, double value[WAVE_NUM
             squares += pow(without[s][k] - average, 2.0);
         error[k] = sqrt(squares * (double)(count - 1) / (double)count);
     }
+    add_between(segments, value, error);
     free(mean);
     return STATUS_OK;
 }

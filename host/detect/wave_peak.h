@@ -10,7 +10,7 @@ typedef struct {
     int n_y, n_x; /* travels along it */
     long f;       /* bins, > 0 */
     double ky, kx, frequency_hz;
-    double share; /* of the variance over space and time that moves */
+    double share; /* of the variance over space and time around the sites' means */
     double ratio; /* power over background */
 } wave_peak_t;
 
@@ -41,10 +41,12 @@ status_t wave_segments_create(const harmonics_t *modes, const wave_spectrum_t *s
 void wave_segments_destroy(wave_segments_t *segments);
 void wave_segments_take(wave_segments_t *segments, const harmonics_block_t *block);
 
-/* The strongest peak of those spectra's mean, and its jackknife errors: sqrt((K - 1)/K sum (x_i -
- * mean)^2), x_i without segment i, each with its own strongest peak (Thomson & Chave 1991, in
- * Haykin, Advances in Spectrum Analysis and Array Processing I, ch. 2). error: of |k|,
- * frequency_hz, speed, direction (radians), index. */
+#define WAVE_BETWEEN 0.03 /* error of a line's centroid over three bins of a Hann window */
+
+/* The strongest peak of those spectra's mean: |k|, frequency_hz, speed, direction (radians), index.
+ * Errors: jackknife, sqrt((K - 1)/K sum (x_i - mean)^2), x_i without segment i, each with its own
+ * strongest peak (Thomson & Chave 1991, in Haykin, Advances in Spectrum Analysis and Array
+ * Processing I, ch. 2); with WAVE_BETWEEN of a bin where a number is told between bins. */
 enum { WAVE_WAVENUMBER, WAVE_FREQUENCY, WAVE_SPEED, WAVE_DIRECTION, WAVE_INDEX, WAVE_NUMBERS };
 status_t wave_segments_estimate(wave_segments_t *segments, double value[WAVE_NUMBERS],
                                 double error[WAVE_NUMBERS]);

@@ -41,6 +41,7 @@ double wave_window(double *window, size_t length) {
 typedef struct {
     const harmonics_t *modes;
     wave_spectrum_t *spectrum;
+    double origin, mean, square;    /* the first frame's mean; the others', from there */
     size_t frames, segment, filled; /* the segment that is being filled, and how far */
     float complex *series;          /* [modes][length] */
     double *window;
@@ -124,6 +125,10 @@ static void take(void *context, const harmonics_block_t *block) {
     size_t bins = welch->modes->bins, used = 0;
     for (size_t i = 0; i < block->n; i++) {
         bool start = block->first + i == 0;
+        welch->origin = start ? block->mean[i] : welch->origin;
+        double from = block->mean[i] - welch->origin;
+        welch->mean += from / (double)welch->frames;
+        welch->square += from * from / (double)welch->frames;
         spectrum->variance += block->variance[i] / (double)welch->frames;
         if (start || block->mean[i] < spectrum->mean_least)
             spectrum->mean_least = block->mean[i];
@@ -163,6 +168,7 @@ static status_t measure(const field_t *field, const harmonics_t *modes, wave_spe
     if (status == STATUS_OK)
         status = harmonics_stream(modes, field, take, &welch);
     welch_destroy(&welch);
+    spectrum->uniform = fmax(welch.square - welch.mean * welch.mean, 0.0);
     for (size_t b = 0; b < modes->bins; b++)
         spectrum->at_rest += harmonics_twice(modes, b) * pow(cabs(spectrum->mean[b]), 2.0);
     return status;
@@ -215,7 +221,7 @@ static double exponent(double s, double x, double freedom, size_t segments) {
 static double log_bound(double x, double freedom, size_t segments) {
     double low = 0.0;
     double high = (double)segments / (1.0 + cos(M_PI / ((double)segments + 1.0)) / 3.0);
-    for (int k = 0; k < 100; k++) { /* the exponent is convex in s */
+    for (int k = 0; k < 40; k++) { /* the exponent is convex in s; its minimum within 1e-7 of it */
         double a = low + (high - low) / 3.0, b = high - (high - low) / 3.0;
         if (exponent(a, x, freedom, segments) < exponent(b, x, freedom, segments))
             high = b;
@@ -232,7 +238,7 @@ double wave_freedom(size_t segments, size_t bins) {
 
 double wave_threshold(size_t segments, double freedom, double p) {
     double low = 1.0, high = 1e12;
-    while (high / low > 1.0001) {
+    while (high / low > 1.001) {
         double x = sqrt(low * high);
         if (log_bound(x, freedom, segments) > log(p))
             low = x;

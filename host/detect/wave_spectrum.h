@@ -22,7 +22,8 @@ typedef struct {
     double complex *mean; /* [bins of a frame's transform], over time */
     double variance;      /* over space, mean over time: sum |z_n|^2 */
     double at_rest;       /* of it that the mean over time has */
-    double mean_least, mean_most; /* of the frames */
+    double uniform;       /* variance over time of the frames' mean */
+    double mean_least, mean_most; /* of those */
 } wave_spectrum_t;
 
 /* Segments of a third of the field, 32 to 512 frames. */
