@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One page and one film of a run, or one page of a measured spectrum, from brisc's HDF5 file. What
 `brisc analyze` found in a run goes onto a second page beside the first, PAGE_detections, and over the
-film.
+film; a file that it wrote on its own gives that page alone.
 
     plot.py FILE.h5 [-o page.png|page.pdf] [--film film.mp4|film.gif] [--population E] [--trial 0]
             [--spectrum]
@@ -136,7 +136,9 @@ def arguments():
 
 
 def plot(given, file):
-    has_run, has_spectrum = "time" in file, "spectrum" in file
+    has_run, has_spectrum = "time" in file and "config" in file.attrs, "spectrum" in file
+    if "detections" in file and not has_run and not has_spectrum and given.film is None:
+        return draw_detections_page(file, given.file.stem, None, None, given.output)
     if not has_run and not has_spectrum:
         raise Fault(f"{given.file}: holds neither a run (`time`) nor a measured spectrum "
                     "(`spectrum`); give the .h5 file that `brisc run` or `brisc spectrum` wrote")
@@ -154,7 +156,7 @@ def plot(given, file):
         draw_page(run, activity, given.output)
         if "detections" in file:
             beside = given.output.with_name(f"{given.output.stem}_detections{given.output.suffix}")
-            draw_detections_page(file, run, activity, beside)
+            draw_detections_page(file, run.path.stem, run, activity, beside)
     if given.film is not None:
         draw_film(run, activity, file, given.film)
 

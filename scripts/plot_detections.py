@@ -119,7 +119,7 @@ def draw_arrows(axes, sheet, u, v, colour="black", unit=None):
                          scale=typical * ARROWS / max(side) / 1.1, width=0.007, headwidth=4)
     if unit:
         key = float(f"{typical:.0e}")
-        axes.quiverkey(arrows, 0.86, 1.06, key, f"{key:g} {unit}", labelpos="W", labelsep=0.03)
+        axes.quiverkey(arrows, 0.95, 1.06, key, f"{key:g} {unit}", labelpos="W", labelsep=0.03)
     return arrows
 
 
@@ -412,14 +412,15 @@ def statements(found):
             yield f"{name.split('/')[0]}: {text}"
 
 
-def draw_detections_page(file, run, activity, path):
+def draw_detections_page(file, name, run, activity, path):
+    """run and activity: None where the file holds no run."""
     found = Found(file)
     drawn = list(cells(found, run, activity))
     words = list(statements(found))
     rows = -(-len(drawn) // COLUMNS)
     top = TOP_MM + 3.5 * len(words)
     page = Page(180.0, top + max(rows, 1) * CELL_MM[1] + 3)
-    page.text(4, 6.5, f"{(run.path if run else path).stem}: what was found", fontsize=10, weight="bold")
+    page.text(4, 6.5, f"{name}: what was found", fontsize=10, weight="bold")
     if run is not None:
         page.text(4, 11, "  ·  ".join(network_facts(run)), color="#404040")
     for k, text in enumerate(words):

@@ -175,6 +175,12 @@ def check_detections(file, folder):
     done = plot(file, "-o", page)
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert image.imread(beside).shape[0] < whole / 2
+    alone = os.path.join(folder, "alone.h5")
+    with h5py.File(file) as run, h5py.File(alone, "w") as other:
+        run.copy("detections", other)
+    done = plot(alone)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert share_of_ink(image.imread(alone[:-3] + ".png"), 0.2, 1, 0, 1) > 0.001
 
 
 def check_page(file, folder):

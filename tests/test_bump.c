@@ -158,6 +158,25 @@ static void test_moving_spot(void **state) {
         }
 }
 
+/* On a ring of 200 sites, over its seam; the sheet's other axis has one site. */
+static void test_ring(void **state) {
+    (void)state;
+    pattern_field_t f;
+    dataset_t found;
+    pattern_t ring = spot(0, 0.1);
+    ring.n_y = 1;
+    ring.n_x = 200;
+    ring.vy = 0.0;
+    pattern_create(ring, &f);
+    find_bumps(&f.field, &found);
+    assert_float_equal(dataset_value(&found, "bumps/count"), 1.0, 0.0);
+    assert_float_equal(dataset_value(&found, "bumps/drift"), 3.2, 0.05 * 3.2);
+    assert_float_equal(dataset_value(&found, "bumps/direction_deg"), 0.0, 1e-9);
+    assert_float_equal(dataset_value(&found, "bumps/spot_share"), 1.0, 0.0);
+    dataset_destroy(&found);
+    pattern_destroy(&f);
+}
+
 /* Bands at rest, along an axis and oblique; moving ones; on a patch. */
 static void test_stripes(void **state) {
     (void)state;
@@ -341,9 +360,13 @@ static int study(void) {
 
 int main(int n_arguments, char **arguments) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_components), cmocka_unit_test(test_moving_spot),
-        cmocka_unit_test(test_stripes),    cmocka_unit_test(test_silent_on_noise),
-        cmocka_unit_test(test_bad_input),  cmocka_unit_test(test_threads_do_not_matter),
+        cmocka_unit_test(test_components),
+        cmocka_unit_test(test_moving_spot),
+        cmocka_unit_test(test_ring),
+        cmocka_unit_test(test_stripes),
+        cmocka_unit_test(test_silent_on_noise),
+        cmocka_unit_test(test_bad_input),
+        cmocka_unit_test(test_threads_do_not_matter),
     };
     if (n_arguments == 2 && strcmp(arguments[1], "study") == 0)
         return study();
