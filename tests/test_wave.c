@@ -398,32 +398,6 @@ static void test_grids(void **state) {
     dataset_destroy(&found);
 }
 
-/* Slow noise in the wave's own mode has more power than the wave, and no peak. */
-static void test_wave_in_slow_noise(void **state) {
-    (void)state;
-    pattern_t p = pattern_of(PATTERN_PLANE, 0, 0.0);
-    p.frames = 400;
-    p.nx = 1.0, p.ny = 0.0;
-    pattern_field_t f;
-    pattern_create(p, &f);
-    uint64_t seed = 9;
-    double complex slow = 0.0;
-    for (size_t t = 0; t < p.frames; t++) {
-        slow = 0.995 * slow + 0.6 * (pattern_normal(&seed) + I * pattern_normal(&seed));
-        for (size_t i = 0; i < 32 * 32; i++)
-            f.values[t * 32 * 32 + i] =
-                0.3f * f.values[t * 32 * 32 + i] +
-                (float)creal(slow * cexp(2.0 * M_PI * I * (double)(i % 32) / 32.0));
-    }
-    dataset_t found = {0};
-    assert_int_equal(waves_detect(&f.field, &found), STATUS_OK);
-    assert_true(column(&found, "wave/peak_share", 0) < 0.1);
-    assert_float_equal(dataset_value(&found, "wave/frequency_hz"), 43.7, 0.05 * 43.7);
-    assert_kind(&found, "travelling");
-    dataset_destroy(&found);
-    pattern_destroy(&f);
-}
-
 static int reads;
 
 /* A wave and noise that are made as they are read. */
@@ -544,7 +518,7 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_threshold_holds),
         cmocka_unit_test(test_power_by_definition),
         cmocka_unit_test(test_epochs),
-        cmocka_unit_test(test_wave_in_slow_noise),
+
         cmocka_unit_test(test_grids),
         cmocka_unit_test(test_larger_than_a_block),
         cmocka_unit_test(test_bad_input),
