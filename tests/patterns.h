@@ -49,6 +49,12 @@ static double pattern_uniform(uint64_t *state) { /* splitmix64; (0, 1) */
     return ((double)((z ^ (z >> 31)) >> 11) + 0.5) * 0x1p-53;
 }
 
+/* Uniform in (-1/2, 1/2), of any place: for fields too large to be kept. */
+static inline float pattern_hash(uint64_t place) {
+    uint64_t state = place * 0xd1342543de82ef95u;
+    return (float)(pattern_uniform(&state) - 0.5);
+}
+
 static double pattern_normal(uint64_t *state) {
     double u = pattern_uniform(state), v = pattern_uniform(state);
     return sqrt(-2.0 * log(u)) * cos(2.0 * M_PI * v);

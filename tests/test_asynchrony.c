@@ -295,6 +295,43 @@ static void test_independent_noise_is_uncorrelated(void **state) {
     }
 }
 
+/* Independent sites, made as they are read. */
+static status_t read_large(void *context, size_t first_frame, size_t n_frames, size_t first_row,
+                           size_t n_rows, float *out) {
+    const field_t *field = context;
+    size_t ny = field->grid.ny, nx = field->grid.nx;
+    for (size_t t = 0; t < n_frames; t++)
+        for (size_t i = 0; i < n_rows * nx; i++)
+            out[t * n_rows * nx + i] = pattern_hash(((first_frame + t) * ny + first_row) * nx + i);
+    return STATUS_OK;
+}
+
+/* 180 MB: every pass reads several blocks. Independent sites of variance 1/12. */
+static void test_larger_than_a_block(void **state) {
+    (void)state;
+    const double sites = 300.0 * 300.0, frames = 500.0;
+    field_t field = {.trials = 1,
+                     .frames = 500,
+                     .grid = grid_torus(300, 300),
+                     .frame_ms = 2.0,
+                     .read = read_large};
+    field.context = &field;
+    dataset_t found;
+    detect(&field, &found);
+    /* white: a half from the trapezoid to lag 1, whose coefficient is about -1 / frames */
+    assert_float_equal(dataset_value(&found, "asynchrony/autocorrelation_time_ms"), 1.0, 0.01);
+    /* (sum u)^2 / sites is chi^2 of 1: its mean over the frames spreads by sqrt(2 / frames) */
+    assert_float_equal(dataset_value(&found, "asynchrony/mean_correlation"), 0.0,
+                       5.0 * sqrt(2.0 / frames) / sites);
+    /* pairs a site apart: sites x 4 products (8 pairs, each twice) a frame */
+    assert_float_equal(dataset_value(&found, "asynchrony/neighbour_correlation"), 0.0,
+                       5.0 / sqrt(4.0 * sites * frames));
+    const double *power = values_of(&found, "asynchrony/site_spectrum");
+    for (size_t k = 2; k < 49; k++) /* 5 blocks of each site: 0.15 %; 5 of them */
+        assert_float_equal(power[k] / (2.0 * 2e-3 / 12.0), 1.0, 0.0075);
+    dataset_destroy(&found);
+}
+
 static void assert_refused(field_t *field, const char *words) {
     dataset_t found = {0};
     assert_int_equal(asynchrony_detect(field, &found), STATUS_FAILED);
@@ -357,6 +394,7 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_synchrony),
         cmocka_unit_test(test_correlation_length),
         cmocka_unit_test(test_independent_noise_is_uncorrelated),
+        cmocka_unit_test(test_larger_than_a_block),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_threads_do_not_matter),
     };

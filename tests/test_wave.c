@@ -185,9 +185,10 @@ static void test_noise_is_silent(void **state) {
         const char *name;
         double correlation, keep;
         bool open;
-    } kinds[] = {{"white", 0.0, 0.0, false},         {"slow, AR(1)", 0.0, 0.9, false},
-                 {"very slow", 0.0, 0.99, false},    {"blurred", 2.0, 0.0, false},
-                 {"blurred, slow", 2.0, 0.9, false}, {"blurred, slow, a patch", 2.0, 0.9, true}};
+    } kinds[] = {{"white", 0.0, 0.0, false},
+                 {"slow, AR(1) of 0.9", 0.0, 0.9, false},
+                 {"blurred, very slow, AR(1) of 0.99", 2.0, 0.99, false},
+                 {"blurred, slow, a patch", 2.0, 0.9, true}};
     for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
         size_t detections = 0;
         for (size_t k = 0; k < fields; k++) {
@@ -397,6 +398,51 @@ static void test_grids(void **state) {
     dataset_destroy(&found);
 }
 
+static int reads;
+
+/* A wave and noise that are made as they are read. */
+static status_t read_large(void *context, size_t first_frame, size_t n_frames, size_t first_row,
+                           size_t n_rows, float *out) {
+    const field_t *field = context;
+    size_t ny = field->grid.ny, nx = field->grid.nx;
+    for (size_t t = 0; t < n_frames; t++)
+        for (size_t y = 0; y < n_rows; y++)
+            for (size_t x = 0; x < nx; x++) {
+                size_t place = ((first_frame + t) * ny + first_row + y) * nx + x;
+                double q =
+                    2.0 * (double)x / (double)nx - 3.0 * (double)(first_row + y) / (double)ny;
+                out[(t * n_rows + y) * nx + x] =
+                    pattern_hash(place) +
+                    cosf(2.0f * (float)M_PI * (float)(q - 0.0874 * (double)(first_frame + t)));
+            }
+    reads++;
+    return STATUS_OK;
+}
+
+/* Blocks and segments do not end together. */
+static void test_larger_than_a_block(void **state) {
+    (void)state;
+    field_t field = {.trials = 1,
+                     .frames = 130,
+                     .grid = grid_torus(250, 260),
+                     .frame_ms = 2.0,
+                     .read = read_large};
+    field.context = &field;
+    reads = 0;
+    dataset_t found = {0};
+    assert_int_equal(waves_detect(&field, &found), STATUS_OK);
+    assert_true(reads > 4);
+    assert_kind(&found, "travelling");
+    assert_float_equal(dataset_value(&found, "wave/travelling_index"), 1.0, 1e-3);
+    assert_float_equal(dataset_value(&found, "wave/frequency_hz"), 43.7, 0.01 * 43.7);
+    assert_float_equal(dataset_value(&found, "wave/direction_deg"), atan2(-3.0, 2.0) * 180.0 / M_PI,
+                       1e-9);
+    /* variances 1/2 and 1/12 */
+    assert_float_equal(column(&found, "wave/peak_share", 0), 6.0 / 7.0, 0.01);
+    assert_float_equal(column(&found, "wave/epoch_frequency_hz", 0), 43.7, 0.001 * 43.7);
+    dataset_destroy(&found);
+}
+
 static void assert_refused(field_t *field, const char *words) {
     dataset_t found = {0};
     assert_int_equal(waves_detect(field, &found), STATUS_FAILED);
@@ -472,7 +518,9 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_threshold_holds),
         cmocka_unit_test(test_power_by_definition),
         cmocka_unit_test(test_epochs),
+
         cmocka_unit_test(test_grids),
+        cmocka_unit_test(test_larger_than_a_block),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_threads_do_not_matter),
     };

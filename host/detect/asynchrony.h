@@ -25,7 +25,8 @@ enum { ASYNCHRONY_FRAMES_LEAST = 80 };
  * "uncorrelated within errors", or "too short to say" under 20 autocorrelation times.
  *
  * autocorrelation_time_ms: integral of the sites' mean autocorrelation (asynchrony/autocorrelation)
- * to its first zero; NaN where that is beyond a fifth of the record, or 1024 frames.
+ * to its first zero; NaN where that is beyond a fifth of the record, or 1024 frames. The record's
+ * mean is taken away: with v = 2 time / record, it is low by about v (1 + ln 1/v) of it.
  * synchrony_chi = sqrt(Var_t(mean over sites) / mean over sites of Var_t): 1 for identical sites, 1
  * / sqrt(N) (synchrony_chi_independent) for independent ones (Golomb & Rinzel, Physica D 72:259,
  * 1994). population_spectrum, site_spectrum over asynchrony/frequency_hz: one-sided power density

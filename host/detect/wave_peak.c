@@ -44,7 +44,7 @@ static double significant(const wave_spectrum_t *spectrum, const double *power, 
 }
 
 /* Whether (n, f) is one of the peaks or what a window makes of it. */
-static bool taken(const harmonics_t *modes, const wave_peak_t *peak, size_t count, wave_peak_t of) {
+static bool is_of(const harmonics_t *modes, const wave_peak_t *peak, size_t count, wave_peak_t of) {
     int around = modes->windowed ? WAVE_LINE : 0;
     for (size_t k = 0; k < count; k++)
         if (abs(peak[k].n_y - of.n_y) <= around && abs(peak[k].n_x - of.n_x) <= around &&
@@ -73,7 +73,7 @@ static wave_peak_t highest(const harmonics_t *modes, const wave_spectrum_t *spec
                                .frequency_hz = (double)labs(f) * spectrum->bin_hz,
                                .share = 2.0 * line_power(spectrum, power, f, WAVE_LINE) / moving,
                                .ratio = significant(spectrum, power, f, threshold)};
-            if (one.ratio > 0.0 && one.share >= WAVE_SHARE && !taken(modes, peak, count, one)) {
+            if (one.ratio > 0.0 && one.share >= WAVE_SHARE && !is_of(modes, peak, count, one)) {
                 best = one;
                 most = here;
             }
@@ -113,7 +113,8 @@ static void add_mode(wave_segments_t *segments, int n_y, int n_x) {
 status_t wave_segments_create(const harmonics_t *modes, const wave_spectrum_t *spectrum,
                               size_t frames, const wave_peak_t *peak, size_t peaks,
                               wave_segments_t *segments) {
-    *segments = (wave_segments_t){.modes = modes, .spectrum = spectrum, .frames = frames};
+    *segments = (wave_segments_t){
+        .modes = modes, .spectrum = spectrum, .peak = peak, .peaks = peaks, .frames = frames};
     for (size_t k = 0; k < peaks; k++)
         add_mode(segments, peak[k].n_y, peak[k].n_x);
     for (int d = -1; modes->windowed && d <= 1; d += 2) {
@@ -175,6 +176,26 @@ static double above(const double *power, size_t place, double background) {
     return power[place] > background ? power[place] - background : 0.0;
 }
 
+/* The highest of the bins of the peaks, in power[count][length]. */
+static void strongest(const wave_segments_t *segments, const double *power, size_t *best,
+                      long *bin) {
+    const wave_spectrum_t *spectrum = segments->spectrum;
+    double most = -1.0;
+    for (size_t k = 0; k < segments->count; k++)
+        for (long f = -last_bin(spectrum); f <= last_bin(spectrum); f++) {
+            const harmonic_t *mode = &segments->modes->mode[segments->mode[k]];
+            int sign = f < 0 ? -1 : 1;
+            wave_peak_t one = {.n_y = sign * mode->n_y, .n_x = sign * mode->n_x, .f = labs(f)};
+            double here = power[k * spectrum->length + place_of(spectrum, f)];
+            if (labs(f) >= WAVE_FIRST && here > most &&
+                is_of(segments->modes, segments->peak, segments->peaks, one)) {
+                most = here;
+                *best = k;
+                *bin = f;
+            }
+        }
+}
+
 /* From power[count][length]. */
 static void estimate(const wave_segments_t *segments, const double *power,
                      double value[WAVE_NUMBERS]) {
@@ -182,11 +203,7 @@ static void estimate(const wave_segments_t *segments, const double *power,
     const grid_t *grid = &segments->modes->grid;
     size_t best = 0, bins;
     long f = WAVE_FIRST;
-    for (size_t k = 0; k < segments->count; k++)
-        for (long g = -last_bin(spectrum); g <= last_bin(spectrum); g++)
-            if (labs(g) >= WAVE_FIRST && power[k * spectrum->length + place_of(spectrum, g)] >
-                                             power[best * spectrum->length + place_of(spectrum, f)])
-                best = k, f = g;
+    strongest(segments, power, &best, &f);
     const double *row = power + best * spectrum->length;
     const harmonic_t *mode = &segments->modes->mode[segments->mode[best]];
     int sign = f < 0 ? -1 : 1, n[2] = {sign * mode->n_y, sign * mode->n_x};

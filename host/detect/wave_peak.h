@@ -29,8 +29,9 @@ typedef struct {
 typedef struct {
     const harmonics_t *modes;
     const wave_spectrum_t *spectrum;
-    size_t frames, count;
-    long mode[WAVE_PEAKS + 8];
+    const wave_peak_t *peak;
+    size_t peaks, frames, count;
+    long mode[WAVE_PEAKS + 4];
     float complex *series; /* [count][frames] */
     double *power;         /* [segments][count][length] */
 } wave_segments_t;
@@ -44,9 +45,9 @@ void wave_segments_take(wave_segments_t *segments, const harmonics_block_t *bloc
 #define WAVE_BETWEEN 0.03 /* error of a line's centroid over three bins of a Hann window */
 
 /* The strongest peak of those spectra's mean: |k|, frequency_hz, speed, direction (radians), index.
- * Errors: jackknife, sqrt((K - 1)/K sum (x_i - mean)^2), x_i without segment i, each with its own
- * strongest peak (Thomson & Chave 1991, in Haykin, Advances in Spectrum Analysis and Array
- * Processing I, ch. 2); with WAVE_BETWEEN of a bin where a number is told between bins. */
+ * Errors: jackknife, sqrt((K - 1)/K sum (x_i - mean)^2), x_i without segment i, each with the
+ * peak that is strongest there (Thomson & Chave 1991, in Haykin, Advances in Spectrum Analysis and
+ * Array Processing I, ch. 2); with WAVE_BETWEEN of a bin where a number is told between bins. */
 enum { WAVE_WAVENUMBER, WAVE_FREQUENCY, WAVE_SPEED, WAVE_DIRECTION, WAVE_INDEX, WAVE_NUMBERS };
 status_t wave_segments_estimate(wave_segments_t *segments, double value[WAVE_NUMBERS],
                                 double error[WAVE_NUMBERS]);

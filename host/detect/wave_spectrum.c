@@ -209,18 +209,17 @@ static double independent_bins(double n) {
     return n / (n > 2.0 ? inflation + 2.0 / 36.0 * (n - 2.0) / n : inflation);
 }
 
-/* log E e^{s (P - xB)}; segments' correlation matrix is tridiagonal (1, 1/6). */
+/* log E e^{s (P - xB)}, s < 3/4 K: minus the log of the determinant of 1 - s R / K, R the segments'
+ * correlation matrix, tridiagonal (1, 1/6), in closed form. */
 static double exponent(double s, double x, double freedom, size_t segments) {
-    double sum = -freedom * log1p(s * x / freedom);
-    for (size_t j = 1; j <= segments; j++)
-        sum -= log1p(-s / (double)segments *
-                     (1.0 + cos((double)j * M_PI / ((double)segments + 1.0)) / 3.0));
-    return sum;
+    double k = (double)segments, a = 1.0 - s / k, root = sqrt(a * a - s * s / (9.0 * k * k));
+    double q = (a - root) / (a + root);
+    double rest = q < 1.0 - 1e-9 ? (1.0 - pow(q, k + 1.0)) / (1.0 - q) : k + 1.0;
+    return -freedom * log1p(s * x / freedom) - k * log((a + root) / 2.0) - log(rest);
 }
 
 static double log_bound(double x, double freedom, size_t segments) {
-    double low = 0.0;
-    double high = (double)segments / (1.0 + cos(M_PI / ((double)segments + 1.0)) / 3.0);
+    double low = 0.0, high = 0.75 * (double)segments * (1.0 - 1e-9);
     for (int k = 0; k < 40; k++) { /* the exponent is convex in s; its minimum within 1e-7 of it */
         double a = low + (high - low) / 3.0, b = high - (high - low) / 3.0;
         if (exponent(a, x, freedom, segments) < exponent(b, x, freedom, segments))
