@@ -99,6 +99,9 @@ static status_t pattern_read(void *context, size_t first_frame, size_t n_frames,
 /* noise[ny][nx] blurred by a Gaussian of `range` sites, periodic, its standard deviation kept. */
 static void pattern_blur(double *noise, double *copy, size_t ny, size_t nx, double range) {
     int reach = (int)ceil(4.0 * range);
+    double *weight = malloc((size_t)(reach + 1) * sizeof *weight);
+    for (int k = 0; k <= reach; k++)
+        weight[k] = exp(-(double)(k * k) / (2.0 * range * range));
     for (int axis = 0; axis < 2; axis++) {
         double squares = 0.0;
         for (int k = -reach; k <= reach; k++)
@@ -110,12 +113,12 @@ static void pattern_blur(double *noise, double *copy, size_t ny, size_t nx, doub
                 for (int k = -reach; k <= reach; k++) {
                     long n = (long)(axis ? ny : nx), at = ((long)(axis ? y : x) + k) % n;
                     at = at < 0 ? at + n : at;
-                    sum += exp(-(double)(k * k) / (2.0 * range * range)) *
-                           copy[axis ? (size_t)at * nx + x : y * nx + (size_t)at];
+                    sum += weight[abs(k)] * copy[axis ? (size_t)at * nx + x : y * nx + (size_t)at];
                 }
                 noise[y * nx + x] = sum / sqrt(squares);
             }
     }
+    free(weight);
 }
 
 /* The site (iy, ix) lies at ((ix + 1/2)/nx, (iy + 1/2)/ny). */
