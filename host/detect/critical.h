@@ -38,15 +38,17 @@ const char *critical_name(critical_kind_t kind); /* "clockwise", ... */
  * Jacobian's discriminant is not asked for: an isotropic source has discriminant 0.
  *
  * What is not noise. On both rings, with 3/4 of their sites in place, the unit vectors go round
- * with the index s of the plaquette: |<z e^{-i s theta}>| >= CRITICAL_COHERENCE; a straight front
- * (a standing wave's node) gives 2/pi. Of points of a kind within l the most coherent is taken.
- * They are followed from frame to frame, at most 1 site a frame, over gaps of 2 frames, and told
- * where the phase at the point advances by CRITICAL_TURNS turns in its life. Band-passed noise has
- * singularities as good as any; they only live about as long as it is coherent, 1 / bandwidth, with
- * an exponential tail. `test_critical study` measures: of a band of f / 1.5 .. 1.5 f, noise white
- * in space or correlated over 3 sites, 200 fields of 64 x 64 sites and 10 periods each have none.
- * A spiral that turns less often cannot be told from noise in one look and is not told. */
-#define CRITICAL_COHERENCE 0.95
+ * with the index s of the plaquette: |<z e^{-i s theta}>| >= 0.95, or 0.9 for those of the
+ * gradient; a straight front (a standing wave's node) gives 2/pi. Of points of a kind within l the
+ * most coherent is taken. They are followed from frame to frame, at most 1 site a frame, over gaps
+ * of 2 frames, and told where the phase at the point advances by CRITICAL_TURNS turns in its life.
+ * Band-passed noise has singularities as good as any; they only live about as long as it is
+ * coherent, 1 / bandwidth, with an exponential tail. `test_critical study` measures: of a band of f
+ * / 1.5 .. 1.5 f, noise white in space or correlated over 3 sites, 200 fields of 64 x 64 sites and
+ * 10 periods each have none. A spiral that turns less often cannot be told from noise in one look
+ * and is not told. */
+#define CRITICAL_COHERENCE 0.95          /* of a singularity */
+#define CRITICAL_GRADIENT_COHERENCE 0.90 /* of the others: noisier, but shorter-lived in noise */
 #define CRITICAL_TURNS 4.0
 
 typedef struct critical_detector critical_detector_t;

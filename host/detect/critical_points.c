@@ -38,12 +38,18 @@ typedef struct {
     int charge;                   /* of all plaquettes within the outer ring */
 } ring_t;
 
+/* Of the sheet, in pitches. */
+static double shorter_side(const grid_t *grid) {
+    double side = fmin((double)grid->ny * grid->dy, (double)grid->nx * grid->dx);
+    return side / scale_pitch(grid) * (1.0 + 1e-9); /* rounding of 12 * (1 / 12) */
+}
+
 status_t points_create(const grid_t *grid, point_finder_t **finder) {
     *finder = NULL;
-    if (grid->ny < LEAST_SIDE || grid->nx < LEAST_SIDE)
+    if (shorter_side(grid) < LEAST_SIDE)
         FAIL(STATUS_FAILED,
              "critical points: the sheet has %zu x %zu sites, but rings of radius 4 around a point "
-             "need %d at least along each axis: take a finer lattice",
+             "need %d at least of the wider spacing along each axis: take a finer lattice",
              grid->ny, grid->nx, LEAST_SIDE);
     point_finder_t *made = calloc(1, sizeof *made);
     if (made) {
@@ -172,7 +178,8 @@ static void judge(const point_finder_t *finder, const float *velocity, candidate
     ring_t ring = look_around(finder, velocity, c);
     double coherence = fmin(cabs(ring.turned[0]), cabs(ring.turned[1]));
     double trace = creal(ring.turned[0]), curl = cimag(ring.turned[0]);
-    c->good = coherence >= CRITICAL_COHERENCE && ring.share >= least_share;
+    double least = c->of_phase ? CRITICAL_COHERENCE : CRITICAL_GRADIENT_COHERENCE;
+    c->good = coherence >= least && ring.share >= least_share;
     if (c->of_phase)
         c->point.kind = c->index > 0 ? POINT_PLUS : POINT_MINUS;
     else if (c->index < 0)
@@ -223,7 +230,7 @@ static status_t collect(point_finder_t *finder) {
     return STATUS_OK;
 }
 
-/* Most coherent first; the sort is stable by order of sites. */
+/* Most coherent first; ties by place. */
 static int more_coherent(const void *a, const void *b) {
     const track_point_t *p = a, *q = b;
     double first = p->extra[POINT_COHERENCE], second = q->extra[POINT_COHERENCE];
@@ -294,8 +301,7 @@ static void take_gradient(point_finder_t *finder) {
 /* Rings and smoothing on the frame's own scale. */
 static status_t smooth(point_finder_t *finder) {
     const grid_t *grid = &finder->grid;
-    double side = fmin((double)grid->ny * grid->dy, (double)grid->nx * grid->dx);
-    double most = fmax(side / scale_pitch(grid) / SCALES_A_SIDE, LEAST_SCALE);
+    double most = fmax(shorter_side(grid) / SCALES_A_SIDE, LEAST_SCALE);
     double scale = fmax(scale_find(grid, finder->phase, most, finder->row), LEAST_SCALE);
     finder->radius[0] = 0.5 * scale;
     finder->radius[1] = scale;
