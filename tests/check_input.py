@@ -23,10 +23,10 @@ SHAPE = np.hypot(np.arange(NY)[:, None] - 6, np.arange(NX) - 4) < 4.5
 MASKED = np.where(SHAPE, SHEET, np.float32(np.nan))
 
 
-def read(path, *arguments):
+def read(path, *arguments, variable="lfp"):
     """What test_field prints, and the values as (trial, time, y, x)."""
     out = path + ".raw"
-    done = subprocess.run([PROGRAM, path, "lfp", out, *arguments], capture_output=True, text=True)
+    done = subprocess.run([PROGRAM, path, variable, out, *arguments], capture_output=True, text=True)
     if done.returncode:
         return done.stderr, None
     said = dict(line.split(" ", 1) for line in done.stdout.splitlines())
@@ -76,6 +76,10 @@ def check_plain(folder):
     refused(plain(natural, SHEET.transpose(1, 2, 0), time=TIME), "(time, y, x)", "has 40 values", "12 along")
     refused(plain(natural, SHEET.transpose(2, 1, 0), ["x"], time=TIME), "(time, y, x)", "these names")
     refused(plain(natural, SHEET[None], time=TIME), "4 dimensions", "(trial, time, y, x)")
+    plain(natural, SHEET, time=TIME)
+    with h5py.File(natural, "r+") as file:
+        file["alias"] = h5py.SoftLink("/lfp")
+    np.testing.assert_array_equal(read(natural, variable="alias")[1][0], SHEET)
     with h5py.File(natural, "w") as file:  # of MATLAB, -v7.3: row x column x time, stored from the last on
         file["lfp"] = SHEET.swapaxes(1, 2)
         file["time"] = TIME[:, None]

@@ -111,8 +111,11 @@ static status_t choose_variable(h5_file_t *file, const char *wanted, char path[P
     size_t size[4];
     h5_frames_t frames;
     if (chosen == NULL && wanted != NULL && h5_dimensions(file, wanted, &rank, size) == STATUS_OK &&
-        rank > 2)
-        return h5_frames(file, wanted, &frames); /* says what it lacks */
+        rank > 2) {
+        TRY(h5_frames(file, wanted, &frames)); /* says what it lacks, unless it is a link */
+        snprintf(path, PATH_SIZE, "%s", without_root(wanted));
+        return STATUS_OK;
+    }
     if (chosen == NULL)
         FAIL(STATUS_USAGE, "%s: has no (time, y, x) variable %s; %s%s (--variable names one)",
              h5_path(file), wanted != NULL ? wanted : "rate_*",
