@@ -6,7 +6,7 @@
   configs  every configs/small/*.yaml, or those given by --config
 
 usage: scripts/study_lyapunov.py [PART ...] [--g 0.9 1.5 2 3 4] [--neurons 2000] [--seeds 3]
-       [--tau 800] [--config FILE ...] [--exponents 2] [--brisc build/brisc]
+       [--tau TIME] [--config FILE ...] [--exponents 2] [--brisc build/brisc]
 exit status 0: every number is within its bounds. About 15 minutes on two cores in all.
 
 The mean field (Sompolinsky, Crisanti, Sommers, Phys. Rev. Lett. 61 (1988) 259; Crisanti, Sompolinsky,
@@ -127,8 +127,8 @@ def analyze(brisc, config, *options):
 
 
 def random_networks(arguments, folder, verdict):
-    tau, side = 20, arguments.neurons // 40
-    print(f"\n{40 * side} neurons, dt = tau/10, {arguments.tau:g} tau, {arguments.seeds} seeds: mean, its "
+    tau, side, time = 20, arguments.neurons // 40, arguments.tau or 800
+    print(f"\n{40 * side} neurons, dt = tau/10, {time:g} tau, {arguments.seeds} seeds: mean, its "
           "error (of time and of networks), mean field")
     for g in arguments.g:
         found, errors, twins = [], [], []
@@ -140,7 +140,7 @@ def random_networks(arguments, folder, verdict):
                            f"dynamics: {{tau: {tau}, initial: {{normal: [0, 1]}}}}\n"
                            f"simulation: {{dt: {DELTA * tau}, duration: 4000, onset: 1000, seed: {seed}}}\n"
                            f"output: {{every: {DELTA * tau}}}\n")
-            answer = analyze(arguments.brisc, path, "--lyapunov", "1", "--time", str(arguments.tau * tau))
+            answer = analyze(arguments.brisc, path, "--lyapunov", "1", "--time", str(time * tau))
             found.append(answer["exponents"][0])
             errors.append(answer["errors"][0])
             twins.append(answer["twin"])
@@ -150,7 +150,7 @@ def random_networks(arguments, folder, verdict):
         # What one network's finite time leaves, or more where networks differ by more.
         spread = np.std(found, ddof=1) if len(found) > 1 else 0.0
         error = max(np.sqrt(np.mean(np.square(errors))), spread) / np.sqrt(len(found))
-        short = np.log(6) / 2 / arguments.tau
+        short = np.log(6) / 2 / time
         good = -short - 2 * error < mean - expected < 2 * error
         sign = mean > 5 * error if g >= 1.5 else mean < 0
         print(f"    g = {g:<4g} {mean:+.4f} +- {error:.4f}  mean field {expected:+.4f}  "
@@ -158,12 +158,13 @@ def random_networks(arguments, folder, verdict):
 
 
 def configs(arguments, verdict):
+    time = arguments.tau or 200
     paths = arguments.config or sorted(glob.glob("configs/small/*.yaml"))
-    print(f"\nconfigs, {arguments.tau:g} tau: exponents; twin; bound: chaos above 0 by 5 error bars, "
+    print(f"\nconfigs, {time:g} tau: exponents; twin; bound: chaos above 0 by 5 error bars, "
           "others not above by 2")
     for path in paths:
         answer = analyze(arguments.brisc, path, "--lyapunov", str(arguments.exponents), "--time",
-                         str(arguments.tau * 20))
+                         str(time * 20))
         first, error = answer["exponents"][0], answer["errors"][0]
         good = first > 5 * error if "chaos" in path else first < 2 * error
         print(f"    {path:34s} " + "  ".join(f"{x:+.4f} +- {e:.4f}" for x, e in
@@ -178,7 +179,7 @@ def main():
     parser.add_argument("--g", nargs="+", type=float, default=[0.5, 0.9, 1.5, 2, 3, 4])
     parser.add_argument("--neurons", type=int, default=2000, help="a multiple of 40")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--tau", type=float, default=800, help="averaging time")
+    parser.add_argument("--tau", type=float, help="averaging time (random 800, configs 200)")
     parser.add_argument("--config", nargs="+")
     parser.add_argument("--exponents", type=int, default=2)
     parser.add_argument("--brisc", default="build/brisc")
