@@ -192,6 +192,13 @@ static void test_bad_input(void **state) {
     assert_fails(&f.field, (band_t){50.0, 30.0}, STATUS_USAGE, "band 50 to 30 Hz");
     assert_fails(&f.field, (band_t){NAN, 30.0}, STATUS_USAGE, "band nan");
     assert_fails(&f.field, (band_t){1.0, 30.0}, STATUS_FAILED, "give more frames");
+    dataset_t none = {0};
+    double range = -1.0;
+    motion_options_t rough = {.smoothness_rad = -1.0}, blurred = {.smooth_sites = &range};
+    assert_int_equal(motion_detect(&f.field, &rough, &none), STATUS_USAGE);
+    dataset_destroy(&none);
+    assert_int_equal(motion_detect(&f.field, &blurred, &none), STATUS_USAGE);
+    dataset_destroy(&none);
     f.values[77 * 24 * 24 + 5] = NAN;
     assert_fails(&f.field, (band_t){30.0, 50.0}, STATUS_FAILED, "frame 77 ");
     assert_fails(&f.field, (band_t){0.0, 0.0}, STATUS_FAILED, "frame 77 ");
@@ -459,19 +466,23 @@ static void test_flow_is_the_minimum(void **state) {
                 c.phase[t][i] = (float)(6.0 * pattern_uniform(&seed) - 3.0);
         }
         const float *phase[3] = {c.phase[0], c.phase[1], c.phase[2]};
-        float found[2 * FLOW_N] = {0.0f};
-        double exact[2 * FLOW_N], error = 0.0, size = 0.0;
-        flow_t *flow;
-        bool converged = false;
-        assert_int_equal(flow_create(&c.grid, c.smoothness, 1e-5, &flow), STATUS_OK);
-        flow_solve(flow, phase, c.weight, 1000.0, found, &converged);
-        flow_destroy(flow);
+        double exact[2 * FLOW_N];
         minimum(&c, exact);
-        for (int i = 0; i < 2 * FLOW_N; i++) {
-            error += pow((double)found[i] - exact[i], 2.0);
-            size += exact[i] * exact[i];
+        for (int fine = 0; fine < 2; fine++) { /* what flow.h says of its residual; ten times it */
+            float found[2 * FLOW_N] = {0.0f};
+            double error = 0.0, size = 0.0;
+            bool converged = false;
+            flow_t *flow;
+            assert_int_equal(flow_create(&c.grid, c.smoothness, fine ? 1e-5 : FLOW_RESIDUAL, &flow),
+                             STATUS_OK);
+            flow_solve(flow, phase, c.weight, 1000.0, found, &converged);
+            flow_destroy(flow);
+            for (int i = 0; i < 2 * FLOW_N; i++) {
+                error += pow((double)found[i] - exact[i], 2.0);
+                size += exact[i] * exact[i];
+            }
+            assert_true(converged && sqrt(error / size) < (fine ? 1e-4 : 0.02));
         }
-        assert_true(converged && sqrt(error / size) < 1e-4); /* ten times the residual */
     }
 }
 

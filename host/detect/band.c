@@ -207,7 +207,7 @@ static double weakest(const double *mean, const double *variance, size_t width, 
 /* The strongest bin that rises above bins below and above it; 0 if none. */
 static size_t find_peak(const double *mean, const double *variance, size_t bins) {
     size_t peak = 0;
-    double compared = 8.0 * (double)bins, level = BAND_FALSE_ALARM / compared;
+    double compared = 8.0 * (double)bins, level = BAND_FALSE_ALARM / compared; /* see band.h */
     for (size_t p = FIRST_BIN + 2; p + 3 <= bins; p++) {
         if (mean[p] < mean[p - 1] || mean[p] < mean[p + 1] || (peak && mean[p] <= mean[peak]))
             continue;
@@ -226,7 +226,8 @@ static size_t find_peak(const double *mean, const double *variance, size_t bins)
 static void choose(const welch_t *welch, const double *mean, size_t peak, band_choice_t *choice) {
     double bin_hz = 1e3 / (welch->field->frame_ms * (double)welch->length);
     double a = log(mean[peak - 1]), b = log(mean[peak]), c = log(mean[peak + 1]);
-    double curvature = a - 2.0 * b + c, shift = curvature < 0.0 ? 0.5 * (a - c) / curvature : 0.0;
+    double shift = 0.5 * (a - c) / (a - 2.0 * b + c); /* of a parabola; not a number if flat */
+    shift = fabs(shift) <= 0.5 ? shift : 0.0;
     double peak_hz = ((double)peak + shift) * bin_hz, low = peak_hz / 1.5, high = 1.5 * peak_hz;
     size_t bin = (size_t)(low / bin_hz);
     while (bin >= FIRST_BIN && (double)bin * bin_hz > peak_hz / 2.0 && mean[bin] > 0.1 * mean[peak])

@@ -113,7 +113,7 @@ static float slope(float here, float before, float after, bool has_before, bool 
 }
 
 /* a without the ridge, and r = -w d(phase)/dt grad(phase), of one row, w = scale * weight; the
- * row's sum of w |grad(phase)|^2. */
+ * row's sum of w |grad(phase)|^2. An edge has the one difference there is. */
 static double data_row(flow_t *flow, const float *const phase[3], const float *weight, float scale,
                        size_t y) {
     const grid_t *grid = &flow->grid;

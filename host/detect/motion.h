@@ -34,15 +34,18 @@ typedef struct {
  *   synchrony                 |mean exp(i phase)|
  *   direction_deg             of the mean of unit velocities; 0 along x, 90 along y
  *   travelling                sum |Im(conj(z) grad z)| / sum |z| |grad z|: 1 for any pattern that
- *                             travels, 0 for a standing one, 2/3 for waves of all directions at
- * random each but the band as a mean in time with an `_error` (blocks no shorter than the filter, 2
- * to 16 of them; none where there is one block) and as `_series` over flow/time; phase, velocity_x
- * and velocity_y of up to 25 evenly spaced frames over flow/frame, flow/y, flow/x. In phase (less
- * than 1 radian across the sheet) or standing (travelling < 1/2): neither speed nor direction is
- * stated. Direction is where the mean of unit velocities is at least 0.1 long and 3 errors. No
- * rhythm, or too few frames to find one: the reason, no number. STATUS_USAGE for a given band
- * outside (0, Nyquist), STATUS_FAILED for too few frames in a given band and for NaN. Memory does
- * not grow with frames, but for the series. Same bits for any number of threads. */
+ *                             travels, 0 for a standing one, 2/3 for waves of random directions
+ *
+ * The last five are means in time with an `_error` (from 2 to 16 blocks no shorter than the filter;
+ * none where there is one block) and stand as `_series` (direction_series) over flow/time; phase,
+ * velocity_x and velocity_y of up to 25 evenly spaced frames over flow/frame, flow/y, flow/x.
+ *
+ * In phase (smooth_t's in_phase above 11/12: less than 1 radian across the sheet) or standing
+ * (travelling < 1/2): neither speed nor direction is stated. Direction is where the mean of unit
+ * velocities is at least 0.1 long and 3 errors. No rhythm, or too few frames to find one: the
+ * reason, no number. STATUS_USAGE for a given band outside (0, Nyquist) and for a smoothness or a
+ * range that is none, STATUS_FAILED for too few frames in a given band and for NaN. Memory does not
+ * grow with frames, but for the series. Same bits for any number of threads. */
 status_t motion_detect(const field_t *field, const motion_options_t *options, dataset_t *found);
 
 #endif

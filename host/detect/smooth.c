@@ -159,7 +159,10 @@ static void blur(const smoother_t *s, float *frame, float *copy) {
 }
 
 status_t smoother_create(const grid_t *grid, double range_sites, smoother_t **smoother) {
-    size_t sites = grid_sites(grid);
+    size_t sites = grid_sites(grid), longest = grid->nx > grid->ny ? grid->nx : grid->ny;
+    if (!(range_sites >= 0.0 && range_sites <= (double)longest))
+        FAIL(STATUS_USAGE, "smoothing over %g sites: give 0 (none) up to the sheet's %zu",
+             range_sites, longest);
     smoother_t *s = calloc(1, sizeof *s);
     if (!s)
         FAIL(STATUS_FAILED, "smoothing: no memory");
