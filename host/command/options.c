@@ -69,7 +69,7 @@ static const struct {
     {{"single", no_argument, NULL, 'S'}, NULL, "float32, where the solver has it (GPU)", false},
     {{"open-boundary", no_argument, NULL, 'O'},
      NULL,
-     "the sheet's edges are edges; else it is a torus",
+     "the sheet's edges are edges (default: as the file says)",
      false},
     {{"band", required_argument, NULL, 'd'},
      "LOW,HIGH",
