@@ -18,7 +18,8 @@ typedef enum { SIZE_OUT_DEGREE, SIZE_IN_DEGREE, SIZE_DENSITY } size_kind_t;
 typedef enum { RANGE_SIDE, RANGE_SITES, RANGE_NONE } range_kind_t; /* none: uniform */
 typedef enum { INITIAL_UNIFORM, INITIAL_NORMAL, INITIAL_CONSTANT, INITIAL_FILE } initial_kind_t;
 typedef enum { MODEL_RATE } model_t;
-enum { FIELD_RATE = 1, FIELD_POTENTIAL = 2 }; /* output.fields, a set */
+typedef enum { DETECTIONS_ALL, DETECTIONS_NONE } detections_t; /* output.detections */
+enum { FIELD_RATE = 1, FIELD_POTENTIAL = 2 };                  /* output.fields, a set */
 
 typedef enum {
     REGIME_UNDECIDED,
@@ -88,6 +89,7 @@ typedef struct {
         unsigned fields;           /* FIELD_RATE | FIELD_POTENTIAL */
         double checkpoint_every_s; /* 0: never */
         uint64_t checkpoint_steps; /* 0: never */
+        int detections;            /* detections_t */
     } output;
     struct {
         int regime; /* regime_t; REGIME_UNDECIDED: nothing expected */

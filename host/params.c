@@ -25,6 +25,7 @@ static const choice_t weight_bits[] = {{"8", 8}, {"16", 16}, {"24", 24}, {0}};
 static const choice_t storages[] = {
     {"auto", STORAGE_AUTO}, {"list", STORAGE_LIST}, {"bitmap", STORAGE_BITMAP}, {0}};
 static const choice_t fields[] = {{"rate", FIELD_RATE}, {"potential", FIELD_POTENTIAL}, {0}};
+static const choice_t detections[] = {{"all", DETECTIONS_ALL}, {"none", DETECTIONS_NONE}, {0}};
 static const choice_t regimes[] = {{"undecided", REGIME_UNDECIDED},
                                    {"asynchronous", REGIME_ASYNCHRONOUS},
                                    {"synchronous", REGIME_SYNCHRONOUS},
@@ -299,6 +300,13 @@ const param_t params[] = {
      .may_change = true,
      .meaning = "steps between checkpoints; 0: none by steps; where both are 0 there is none at "
                 "all, not even at the end"},
+    {.path = "output.detections",
+     IN_CONFIG(output.detections),
+     CHOICE(detections),
+     .fallback = "all",
+     .may_change = true,
+     .meaning = "what is looked for in the frames once the run is done, for the group /detections: "
+                "waves, critical points, bumps and the like of the first population"},
 
     {.path = "expect.regime",
      IN_CONFIG(expect.regime),

@@ -45,6 +45,12 @@ HD int32_t limb_code(const limbs_t *limbs, uint32_t population, int limb, double
     return (int32_t)(limb == 0 ? high : rint(limbs_scaled(scaled - high, limbs->bits)));
 }
 
+/* x to within 2^(exponent - B): what the high limb alone says. */
+HD double limb_high(const limbs_t *limbs, uint32_t population, double x) {
+    int32_t e = limbs->exponent[population] - limbs->bits + 1;
+    return limbs_scaled((double)limb_code(limbs, population, 0, x), e);
+}
+
 /* What the integer sum of weight codes times one limb adds to J x; `scale`: the weight codes'. */
 HD double limb_value(const limbs_t *limbs, uint32_t source, int limb, int64_t sum, float scale) {
     int32_t e = limbs->exponent[source] - limbs->bits + 1 - limb * limbs->bits;

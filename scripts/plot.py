@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""One page and one film of a run, or one page of a measured spectrum, from brisc's HDF5 file.
+"""One page and one film of a run, or one page of a measured spectrum, from brisc's HDF5 file. What
+`brisc analyze` found in a run goes onto a second page beside the first, PAGE_detections, and over the
+film; a file that it wrote on its own gives that page alone.
 
     plot.py FILE.h5 [-o page.png|page.pdf] [--film film.mp4|film.gif] [--population E] [--trial 0]
             [--spectrum]
@@ -19,6 +21,7 @@ matplotlib.use("Agg")
 from matplotlib import animation, pyplot  # noqa: E402
 
 import plot_panels as panels  # noqa: E402
+from plot_detections import Overlay, draw_detections_page  # noqa: E402
 from plot_page import Page  # noqa: E402
 from plot_run import Fault, measure, open_file, read_run  # noqa: E402
 from plot_spectrum import draw_spectrum_page, read_spectrum  # noqa: E402
@@ -61,8 +64,8 @@ def draw_page(run, activity, path):
     page.save(path)
 
 
-def draw_film(run, activity, path):
-    """FILM_FRAMES stored frames from the onset on."""
+def draw_film(run, activity, file, path):
+    """FILM_FRAMES stored frames from the onset on, with what was found in them."""
     if path.suffix == ".mp4" and not animation.FFMpegWriter.isAvailable():
         raise Fault(f"--film {path}: needs ffmpeg, which is not installed; install it, or name the "
                     "film .gif")
@@ -81,6 +84,7 @@ def draw_film(run, activity, path):
         axes.set(xlabel="x (torus sides)", ylabel="y (torus sides)")
         figure.colorbar(image, label=panels.sheet_label(run))
     title = axes.set_title(" ")
+    overlay = Overlay(file, axes)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # places the axes once, not for every frame
 
@@ -92,7 +96,7 @@ def draw_film(run, activity, path):
                 curve.set_ydata(values.ravel())
             else:
                 image.set_data(values)
-            title.set_text(f"{run.time[frame]:g} ms")
+            title.set_text(f"{run.time[frame]:g} ms{overlay.update(run.time[frame])}")
             writer.grab_frame()
     pyplot.close(figure)
 
@@ -132,7 +136,9 @@ def arguments():
 
 
 def plot(given, file):
-    has_run, has_spectrum = "time" in file, "spectrum" in file
+    has_run, has_spectrum = "time" in file and "config" in file.attrs, "spectrum" in file
+    if "detections" in file and not has_run and not has_spectrum and given.film is None:
+        return draw_detections_page(file, given.file.stem, None, None, given.output)
     if not has_run and not has_spectrum:
         raise Fault(f"{given.file}: holds neither a run (`time`) nor a measured spectrum "
                     "(`spectrum`); give the .h5 file that `brisc run` or `brisc spectrum` wrote")
@@ -148,8 +154,11 @@ def plot(given, file):
     activity = measure(run)
     if given.output is not None:
         draw_page(run, activity, given.output)
+        if "detections" in file:
+            beside = given.output.with_name(f"{given.output.stem}_detections{given.output.suffix}")
+            draw_detections_page(file, run.path.stem, run, activity, beside)
     if given.film is not None:
-        draw_film(run, activity, given.film)
+        draw_film(run, activity, file, given.film)
 
 
 def main():

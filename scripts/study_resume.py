@@ -328,6 +328,8 @@ def kills(study):
                 study.expect("after kills", child.returncode == DONE, f"{words} {child.returncode} {err}")
                 break
             killed += 1
+            if killed % 20 == 0:
+                print(f"kills: {killed} of {wanted}", file=sys.stderr, flush=True)
             if os.path.exists(path):
                 unreadable += study.readable("after kill -9", path) < 0
                 words = ["resume", "run.h5"]

@@ -127,6 +127,12 @@ BAD_ARGUMENTS = [
      ["nowhere.h5", "No such file"]),
     (["run", "ok.yaml", "-o", "x.h5", "--set", "dynamics.initial={file: old.h5}"],
      ["old.h5", "potential_E", "output.fields: [rate, potential]"]),
+    (["analyze", "old.h5", "--lyapunov", "2", "--set", "simulation.onset=9"], ["--set", "old.h5", "as it was run"]),
+    (["analyze", "old.h5", "--lyapunov", "721"], ["--lyapunov 721", "720 neurons"]),
+    (["analyze", "old.h5", "--lyapunov", "0"], ["--lyapunov", '"0"', "from 1"]),
+    (["analyze", "old.h5", "--time", "500"], ["--time 500", "--lyapunov K"]),
+    (["analyze", "ok.yaml", "--lyapunov", "2", "--time", "5"], ["--time 5", "200 ms"]),
+    (["analyze", "old.h5", "--lyapunov", "2", "--trial", "1"], ["--trial 1", "trial"]),
     (["analyze", "nowhere.h5"], ["nowhere.h5", "No such file"]),
     (["analyze", "ok.yaml"], ["ok.yaml", "not a readable HDF5 file"]),
     (["analyze", "old.h5", "--variable", "rate_X"], ["old.h5", "rate_X", "it has rate_E, rate_I"]),
@@ -348,6 +354,13 @@ def check_json(c):
     analyzed = c.json("analyze", c.run("analyze", "json.h5", "--json"))
     c.keys("analyze", analyzed, "order regime")
     c.expect("analyze as run", analyzed["order"] == run["order"] and analyzed["regime"] == run["regime"])
+    # From the run's last checkpoint, at 100 ms, and from a config's onset, at 20 ms; then 10 tau pass.
+    for source, start in (("json.h5", 300), ("ok.yaml", 220)):
+        told = c.json("lyapunov", c.run("analyze", source, "--lyapunov", "2", "--time", "400", "--json"))
+        c.expect("lyapunov beside order", ("order" in told) == (source == "json.h5"))
+        c.keys("lyapunov", told["lyapunov"], "exponents errors unit twin twin_error kaplan_yorke")
+        c.expect("lyapunov", told["lyapunov"]["unit"] == "1/tau" and told["lyapunov"]["start_ms"] == start and
+                 all(-1 < x < 0 for x in told["lyapunov"]["exponents"]), told)
     for form in ("csr", "sonata"):
         report = c.json("export", c.run("export", "ok.yaml", "-o", f"{form}.h5", "--json", "--format", form))
         c.keys("export", report, "file format synapses hash")

@@ -14,12 +14,14 @@ try:
     import scipy  # noqa: F401
     import yaml  # noqa: F401
     from matplotlib import image
+    from PIL import Image
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts")
 sys.path.insert(0, SCRIPTS)
+from plot_detections import CELL_MM, TOP_MM  # noqa: E402
 from plot_panels import verdict_rows  # noqa: E402
 from plot_plane import closer_view, spread_out  # noqa: E402
 from plot_run import read_run  # noqa: E402
@@ -70,6 +72,115 @@ def check_run(program, folder):
     regime, *rows = verdict_of(stopped)
     assert regime[2] == "not measured", regime
     assert "nan" not in str(rows), rows
+    check_detections(file, folder)
+
+
+def add_detections(file):
+    """Those of a spiral that turns about the middle, in the names and shapes of brisc's detectors."""
+    with h5py.File(file, "r+") as run:
+        time = run["time"][()]
+        observed = time[time >= 10]
+        side = (np.arange(24) + 0.5) / 24
+        x, y = np.meshgrid(side, side)
+        dx, dy = x - 0.5, y - 0.5
+        phase = np.angle(np.exp(1j * (np.arctan2(dy, dx) - 0.3 * observed[::4, None, None])))
+        velocity = np.array([-dy, dx]) / (dx**2 + dy**2 + 0.01)
+
+        def put(name, values, unit="1", **scales):
+            item = run.create_dataset(f"detections/{name}", data=np.asarray(values, dtype=float))
+            item.attrs["units"] = unit
+
+        for group in ("flow", "modes", "bumps"):
+            put(f"{group}/x", side, "torus side")
+            put(f"{group}/y", side, "torus side")
+        put("flow/frame", observed[::4], "ms")
+        put("flow/phase", phase, "rad")
+        put("flow/velocity_x", np.broadcast_to(velocity[0], phase.shape), "torus side/s")
+        put("flow/velocity_y", np.broadcast_to(velocity[1], phase.shape), "torus side/s")
+        put("flow/time", observed, "ms")
+        put("flow/order_series", 0.3 + 0.1 * np.sin(observed))
+        put("flow/synchrony_series", 0.1 + 0 * observed)
+        put("singularities/kind", [1, 4])
+        put("singularities/lifetime_ms", [observed[-1] - observed[0], 10], "ms")
+        for name, values in (("track", np.r_[np.full(len(observed), 1), 2, 2]),
+                             ("time_ms", np.r_[observed, observed[:2]]),
+                             ("x", np.r_[0.5 + 0.02 * np.cos(observed), 0.99, 0.01]),
+                             ("y", np.r_[0.5 + 0.02 * np.sin(observed), 0.2, 0.2])):
+            put(f"singularities/path_{name}", values, "torus side" if name in "xy" else "1")
+        put("modes/velocity_x", [velocity[0], velocity[1], dx])
+        put("modes/velocity_y", [velocity[1], velocity[0], dy])
+        put("modes/variance_explained", [0.6, 0.2, 0.05])
+        put("wave/spectrum_wavenumber", np.arange(6), "1/torus side")
+        put("wave/spectrum_frequency_hz", np.arange(-50, 50, 5), "Hz")
+        put("wave/power", np.exp(-np.abs(np.arange(6)[:, None] - 2) - np.abs(np.arange(20) - 13.0)))
+        put("wave/peak_wavenumber", [2], "1/torus side")
+        put("wave/peak_frequency_hz", [15], "Hz")
+        put("bumps/frame", [observed[3]], "ms")
+        put("bumps/label", [np.where(np.hypot(dx, dy) < 0.2, 1, 0)])
+        put("bumps/count", 1)
+        put("bumps/count_error", 0.1)
+        put("bumps/track_lifetime_ms", [20], "ms")
+        put("bumps/path_track", [1, 1, 1])
+        put("bumps/path_time_ms", observed[2:5], "ms")
+        put("bumps/path_x", [0.5, 0.55, 0.6], "torus side")
+        put("bumps/path_y", [0.5, 0.5, 0.55], "torus side")
+        put("pattern/wavenumber_axis", np.arange(10), "1/torus side")
+        put("pattern/power_frames", np.exp(-np.abs(np.arange(10) - 3.0)))
+        put("pattern/power_mean", 0.1 * np.exp(-np.abs(np.arange(10) - 3.0)))
+        put("pattern/wavenumber", 3.1, "1/torus side")
+        put("pattern/half_width", 0.5, "1/torus side")
+        put("pattern/wavelength_predicted", 0.3, "torus side")
+        put("asynchrony/distance", side[:12], "torus side")
+        put("asynchrony/correlation", np.exp(-5 * side[:12]))
+        put("persistence/birth", [-2, -1.5, -1])
+        put("persistence/death", [2, 0.5, 0.2])
+        put("persistence/sum", 7.2)
+        put("lyapunov/exponents", [0.05, 0.01, -0.2], "1/tau")
+        put("lyapunov/errors", [0.01, 0.01, 0.02], "1/tau")
+        put("lyapunov/twin", 0.06, "1/tau")
+        put("lyapunov/twin_error", 0.02, "1/tau")
+        put("lyapunov/time", observed, "ms")
+        put("lyapunov/convergence", np.array([0.05, 0.01, -0.2]) + 1 / observed[:, None], "1/tau")
+        run["detections/flow"].attrs["motion"] = "travelling, in no one direction"
+        run["detections/bumps"].attrs["reason"] = "1 place of raised activity that lasts"
+
+
+def check_detections(file, folder):
+    """The second page, whole and of one group alone; the film with and without arrows over it."""
+    plain, marked = (os.path.join(folder, name) for name in ("plain.gif", "marked.gif"))
+    page = os.path.join(folder, "found.png")
+    beside = os.path.join(folder, "found_detections.png")
+    assert plot(file, "--film", plain).returncode == 0
+    done = plot(file, "-o", page)
+    assert done.returncode == 0 and not os.path.exists(beside), done.stderr
+    add_detections(file)
+    done = plot(file, "-o", page, "--film", marked)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    picture = image.imread(beside)
+    whole = picture.shape[0]
+    foot = CELL_MM[1] * 5 + 3
+    top = TOP_MM + 3.5 * 2  # two lines of words
+    for panel in range(15):  # every one has colour
+        row, column = divmod(panel, 3)
+        edges = ((top + CELL_MM[1] * (row + end)) / (top + foot) for end in (0, 1))
+        assert share_of_ink(picture, *edges, column / 3, (column + 1) / 3) > 0.001, panel
+    with Image.open(plain) as a, Image.open(marked) as b:
+        a.seek(3)
+        b.seek(3)
+        assert np.any(np.asarray(a.convert("RGB")) != np.asarray(b.convert("RGB")))
+    with h5py.File(file, "r+") as run:
+        for group in list(run["detections"]):
+            if group != "bumps":
+                del run["detections"][group]
+    done = plot(file, "-o", page)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert image.imread(beside).shape[0] < whole / 2
+    alone = os.path.join(folder, "alone.h5")
+    with h5py.File(file) as run, h5py.File(alone, "w") as other:
+        run.copy("detections", other)
+    done = plot(alone)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert share_of_ink(image.imread(alone[:-3] + ".png"), 0.2, 1, 0, 1) > 0.001
 
 
 def check_page(file, folder):

@@ -35,7 +35,7 @@ static int remove_folder(void **state) {
     return system(command);
 }
 
-static size_t files_in_folder(void) {
+static inline size_t files_in_folder(void) {
     char command[400];
     snprintf(command, sizeof command, "ls -A '%s' | wc -l", folder);
     FILE *count = popen(command, "r");

@@ -31,6 +31,7 @@ typedef struct {
     double frame_ms, frequency_hz, nx, ny, noise;
     double width, vx, vy; /* of the spot */
     double correlation;   /* of the noise: Gaussian range in sites, 0 for white */
+    double keep;          /* of the noise, from one frame to the next: AR(1), 0 for white */
     bool open;
     uint64_t seed;
 } pattern_t;
@@ -46,6 +47,12 @@ static double pattern_uniform(uint64_t *state) { /* splitmix64; (0, 1) */
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return ((double)((z ^ (z >> 31)) >> 11) + 0.5) * 0x1p-53;
+}
+
+/* Uniform in (-1/2, 1/2), of any place: for fields too large to be kept. */
+static inline float pattern_hash(uint64_t place) {
+    uint64_t state = place * 0xd1342543de82ef95u;
+    return (float)(pattern_uniform(&state) - 0.5);
 }
 
 static double pattern_normal(uint64_t *state) {
@@ -99,26 +106,29 @@ static status_t pattern_read(void *context, size_t first_frame, size_t n_frames,
 /* noise[ny][nx] blurred by a Gaussian of `range` sites, periodic, its standard deviation kept. */
 static void pattern_blur(double *noise, double *copy, size_t ny, size_t nx, double range) {
     int reach = (int)ceil(4.0 * range);
-    double *weight = malloc((size_t)(reach + 1) * sizeof *weight);
-    for (int k = 0; k <= reach; k++)
-        weight[k] = exp(-(double)(k * k) / (2.0 * range * range));
+    double *kernel = malloc((size_t)(2 * reach + 1) * sizeof *kernel), squares = 0.0;
+    for (int k = -reach; k <= reach; k++) {
+        kernel[reach + k] = exp(-(double)(k * k) / (2.0 * range * range));
+        squares += kernel[reach + k] * kernel[reach + k];
+    }
     for (int axis = 0; axis < 2; axis++) {
-        double squares = 0.0;
-        for (int k = -reach; k <= reach; k++)
-            squares += exp(-(double)(k * k) / (range * range));
         memcpy(copy, noise, ny * nx * sizeof *copy);
         for (size_t y = 0; y < ny; y++)
             for (size_t x = 0; x < nx; x++) {
                 double sum = 0.0;
                 for (int k = -reach; k <= reach; k++) {
-                    long n = (long)(axis ? ny : nx), at = ((long)(axis ? y : x) + k) % n;
-                    at = at < 0 ? at + n : at;
-                    sum += weight[abs(k)] * copy[axis ? (size_t)at * nx + x : y * nx + (size_t)at];
+                    long n = (long)(axis ? ny : nx), at = (long)(axis ? y : x) + k;
+                    while (at < 0)
+                        at += n;
+                    while (at >= n)
+                        at -= n;
+                    sum +=
+                        kernel[reach + k] * copy[axis ? (size_t)at * nx + x : y * nx + (size_t)at];
                 }
                 noise[y * nx + x] = sum / sqrt(squares);
             }
     }
-    free(weight);
+    free(kernel);
 }
 
 /* The site (iy, ix) lies at ((ix + 1/2)/nx, (iy + 1/2)/ny). */
@@ -134,7 +144,7 @@ static inline void pattern_create(pattern_t pattern, pattern_field_t *f) {
                          .read = pattern_read};
     f->field.grid.open = pattern.open;
     f->values = malloc(pattern.frames * sites * sizeof *f->values);
-    double *noise = malloc(2 * sites * sizeof *noise);
+    double *noise = malloc(2 * sites * sizeof *noise), *kept = calloc(sites, sizeof *kept);
     for (size_t t = 0; t < pattern.frames; t++) {
         double t_s = (double)t * pattern.frame_ms * 1e-3;
         for (size_t i = 0; i < sites; i++)
@@ -144,10 +154,13 @@ static inline void pattern_create(pattern_t pattern, pattern_field_t *f) {
         for (size_t i = 0; i < sites; i++) {
             double x = ((double)(i % nx) + 0.5) / (double)nx;
             double y = ((double)(i / nx) + 0.5) / (double)ny;
-            f->values[t * sites + i] = (float)(pattern_value(&pattern, x, y, t_s) + noise[i]);
+            double keep = t > 0 ? pattern.keep : 0.0;
+            kept[i] = keep * kept[i] + sqrt(1.0 - keep * keep) * noise[i];
+            f->values[t * sites + i] = (float)(pattern_value(&pattern, x, y, t_s) + kept[i]);
         }
     }
     free(noise);
+    free(kept);
 }
 
 static inline void pattern_destroy(pattern_field_t *f) {

@@ -1,5 +1,6 @@
-/* Order parameters of fields whose answers are known. `test_order FRAMES NY NX FRAME_MS FILE`
- * prints those of raw floats in FILE instead, for tests/check_order.py. */
+/* Order parameters of fields whose answers are known. `test_order FRAMES NY NX FRAME_MS FILE
+ * [open]` prints those of raw floats in FILE instead, for tests/check_order.py; sites that are NaN
+ * in the first frame are masked. */
 #include <math.h>
 #include <omp.h>
 #include <setjmp.h>
@@ -33,16 +34,22 @@ static status_t read_array(void *context, size_t first_frame, size_t n_frames, s
     return STATUS_OK;
 }
 
-static status_t compute(size_t frames, size_t ny, size_t nx, double frame_ms, const float *values,
-                        order_t *order) {
-    field_t array = {.frames = frames, .grid = grid_torus(ny, nx), .context = (void *)values};
+static status_t compute_on(const grid_t *grid, size_t frames, double frame_ms, const float *values,
+                           order_t *order) {
+    field_t array = {.frames = frames, .grid = *grid, .context = (void *)values};
     field_t field = {.trials = 1,
                      .frames = frames,
-                     .grid = grid_torus(ny, nx),
+                     .grid = *grid,
                      .frame_ms = frame_ms,
                      .context = &array,
                      .read = read_array};
     return order_compute(&field, order);
+}
+
+static status_t compute(size_t frames, size_t ny, size_t nx, double frame_ms, const float *values,
+                        order_t *order) {
+    const grid_t grid = grid_torus(ny, nx);
+    return compute_on(&grid, frames, frame_ms, values, order);
 }
 
 static float *array(size_t n) {
@@ -179,7 +186,7 @@ static void test_white_noise(void **state) {
 static regime_t regime_of(const order_t *order, const verdict_context_t *context) {
     regime_t regime;
     char reason[200];
-    verdict(order, context, &regime, reason);
+    verdict(order, &(waves_seen_t){.at_rest = NAN}, context, &regime, reason);
     return regime;
 }
 
@@ -202,8 +209,7 @@ static void test_slow_noise_does_not_oscillate(void **state) {
     assert_int_equal(compute(FRAMES, 20, 20, 2.0, values, &order), STATUS_OK);
     assert_true(order.oscillation_index < 0.35); /* the paper's oscillations are above 0.8 */
     verdict_context_t known = {.noise = 1.0, .two_signed = true, .chance = 1.0 / 121.0};
-    field_t field = {.frames = FRAMES, .grid = grid_torus(20, 20), .frame_ms = 2.0};
-    verdict_context_t unknown = verdict_context_unknown(&field, &order);
+    verdict_context_t unknown = verdict_context_unknown(&order);
     assert_int_equal(regime_of(&order, &known), REGIME_ASYNCHRONOUS);
     assert_int_equal(regime_of(&order, &unknown), REGIME_UNDECIDED); /* noise or chaos? */
     known.noise = 0.0;
@@ -231,8 +237,7 @@ static void test_verdict_of_patterns(void **state) {
                 (cases[k].n * (double)(i % N) / N - cases[k].f_hz * 2e-3 * (double)(i / (N * N))));
         order_t order;
         assert_int_equal(compute(FRAMES, N, N, 2.0, values, &order), STATUS_OK);
-        field_t field = {.frames = FRAMES, .grid = grid_torus(N, N), .frame_ms = 2.0};
-        verdict_context_t unknown = verdict_context_unknown(&field, &order);
+        verdict_context_t unknown = verdict_context_unknown(&order);
         assert_int_equal(regime_of(&order, &unknown), cases[k].regime);
     }
     free(values);
@@ -273,7 +278,7 @@ static void test_trials(void **state) {
     assert_int_equal(observed_create(TRIALS, &observed), STATUS_OK);
     assert_true(isnan(observed.trial[3].order.moran) && isnan(observed.all.order.moran));
     assert_string_equal(observed.all.reason, "not measured yet");
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_OK);
     double mean = 0.0, squares = 0.0;
     for (int i = 0; i < TRIALS; i++) {
         assert_int_equal(compute(FRAMES, N, N, 2.0, trials[1 + i], &order), STATUS_OK);
@@ -291,16 +296,16 @@ static void test_trials(void **state) {
     observed_destroy(&observed);
 
     assert_int_equal(observed_create(2, &observed), STATUS_OK);
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_OK);
     assert_true(observed_shows(&observed, REGIME_WAVE) && observed.all.regime == REGIME_WAVE);
     assert_true(strstr(observed.all.reason, "all 2 trials") != NULL);
     trials[2][7 * N * N] = NAN;
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed), STATUS_FAILED);
+    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_FAILED);
     assert_true(strstr(status_message(), "trial 1: ") != NULL);
     observed_destroy(&observed);
 
     assert_int_equal(observed_create(1, &observed), STATUS_OK);
-    assert_int_equal(observed_measure(&field, 2, NULL, &observed), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 2, NULL, &observed, NULL), STATUS_OK);
     assert_int_equal(observed.all.regime, REGIME_BUMP);
     assert_memory_equal(&observed.all, &observed.trial[0], sizeof observed.all);
     assert_float_equal(observed.std.moran, 0.0, 0.0);
@@ -363,6 +368,71 @@ static void test_silent_neighbourhoods(void **state) {
     free(values);
 }
 
+/* A wave of two cycles a side in a disc of 15 sites' radius on an open sheet of 40 x 40, NaN around
+ * it: no frame outside the disc counts. */
+static void test_disc(void **state) {
+    (void)state;
+    enum { FRAMES = 50, N = 40 };
+    float *values = plane_wave(FRAMES, N, N, 0, 2, 10, 3.0);
+    unsigned char mask[N * N];
+    double sites = 0.0, mean = 0.0, neighbours = 0.0;
+    for (int i = 0; i < N * N; i++) {
+        mask[i] = hypot(i % N - 19.5, i / N - 19.5) < 15.0;
+        sites += mask[i];
+        for (int t = 0; t < FRAMES; t++)
+            values[t * N * N + i] = mask[i] ? values[t * N * N + i] : NAN;
+        mean += mask[i] ? (double)values[i] : 0.0;
+    }
+    for (int i = 0; i < N * N; i++)
+        for (int j = 0; j < N * N; j++)
+            neighbours += mask[i] && mask[j] && abs(i % N - j % N) <= 5 && abs(i / N - j / N) <= 5;
+    grid_t grid = grid_torus(N, N);
+    grid.open = true;
+    grid.mask = mask;
+    order_t order;
+    assert_int_equal(compute_on(&grid, FRAMES, 1.0, values, &order), STATUS_OK);
+    assert_float_equal(order.wavenumber, 2.0, 1e-12);
+    assert_float_equal(order.frequency_hz, 200.0, 1e-9);
+    assert_float_equal(order.oscillation_index, 1.0, float_error);
+    assert_float_equal(order.mean, 3.0, float_error); /* whole periods */
+    assert_float_equal(order.local_synchrony, 1.0, 1e-12);
+    assert_float_equal(order.temporal_std, sqrt(0.5), float_error);
+    assert_float_equal(order.static_std, 0.0, float_error);
+    assert_float_equal(order.cv, sqrt(0.5) / 3.0, float_error);
+    assert_float_equal(order.neighbourhood, neighbours / sites, 1e-12);
+    assert_true(order.moran > 0.5); /* two cycles over 40 sites: neighbours agree */
+    assert_float_equal(verdict_context_unknown(&order).chance, sites / neighbours, 1e-12);
+
+    values[7 * N * N + 20 * N + 21] = NAN;
+    assert_int_equal(compute_on(&grid, FRAMES, 1.0, values, &order), STATUS_FAILED);
+    assert_non_null(strstr(status_message(), "frame 7"));
+    assert_non_null(strstr(status_message(), "(y 20, x 21)"));
+    memset(mask, 0, sizeof mask);
+    assert_int_equal(compute_on(&grid, FRAMES, 1.0, values, &order), STATUS_FAILED);
+    assert_non_null(strstr(status_message(), "none of the 40 x 40 sites"));
+    free(values);
+}
+
+/* Independent neurons on an open sheet: Moran's index stays at its chance level, 1 / the mean
+ * neighbourhood - 1 / sites, within five standard errors (as in test_white_noise). */
+static void test_open_noise(void **state) {
+    (void)state;
+    enum { FRAMES = 60, N = 30, SITES = N * N };
+    float *values = array((size_t)FRAMES * SITES);
+    uint64_t seed = 5;
+    for (size_t i = 0; i < (size_t)FRAMES * SITES; i++)
+        values[i] = (float)normal(&seed);
+    grid_t grid = grid_torus(N, N);
+    grid.open = true;
+    order_t order;
+    assert_int_equal(compute_on(&grid, FRAMES, 1.0, values, &order), STATUS_OK);
+    double along = (11.0 * N - 30.0) / N; /* both ends lack 5 + 4 + 3 + 2 + 1 */
+    assert_float_equal(order.neighbourhood, along * along, 1e-12);
+    double error = 5.0 * sqrt(2.0 / (along * along * SITES) / FRAMES);
+    assert_float_equal(order.moran, 1.0 / (along * along) - 1.0 / SITES, error);
+    free(values);
+}
+
 static void test_bad_frames(void **state) {
     (void)state;
     enum { FRAMES = 12, N = 6 };
@@ -384,14 +454,22 @@ static void test_threads_do_not_matter(void **state) {
     uint64_t seed = 3;
     for (size_t i = 0; i < FRAMES * NY * NX; i++)
         values[i] = (float)(normal(&seed) + sin((double)(i / NX)));
+    unsigned char mask[NY * NX];
+    for (int i = 0; i < NY * NX; i++)
+        mask[i] = i % 7 != 0;
+    grid_t grid[2] = {grid_torus(NY, NX), grid_torus(NY, NX)};
+    grid[1].open = true;
+    grid[1].mask = mask;
     order_t one, other;
     int threads = omp_get_max_threads();
-    omp_set_num_threads(1);
-    assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &one), STATUS_OK);
-    for (int n = 2; n <= 7; n += 5) {
-        omp_set_num_threads(n);
-        assert_int_equal(compute(FRAMES, NY, NX, 2.0, values, &other), STATUS_OK);
-        assert_memory_equal(&one, &other, sizeof one);
+    for (int k = 0; k < 2; k++) {
+        omp_set_num_threads(1);
+        assert_int_equal(compute_on(&grid[k], FRAMES, 2.0, values, &one), STATUS_OK);
+        for (int n = 2; n <= 7; n += 5) {
+            omp_set_num_threads(n);
+            assert_int_equal(compute_on(&grid[k], FRAMES, 2.0, values, &other), STATUS_OK);
+            assert_memory_equal(&one, &other, sizeof one);
+        }
     }
     omp_set_num_threads(threads);
     free(values);
@@ -436,12 +514,13 @@ static double persistence_by_definition(const double *v) {
 
 static void test_persistence(void **state) {
     (void)state;
+    const grid_t side = grid_torus(SIDE_Y, SIDE_X);
     uint64_t seed = 4;
     for (int trial = 0; trial < 40; trial++) {
         double v[SMALL], sum;
         for (int i = 0; i < SMALL; i++) /* every other field with ties */
             v[i] = trial % 2 ? floor(3.0 * normal(&seed)) : normal(&seed);
-        assert_int_equal(persistence_sublevel(v, SIDE_Y, SIDE_X, &sum), STATUS_OK);
+        assert_int_equal(persistence_sublevel(v, &side, &sum), STATUS_OK);
         assert_float_equal(sum, persistence_by_definition(v), 1e-12);
     }
     double two_basins[SMALL];
@@ -450,7 +529,7 @@ static void test_persistence(void **state) {
     two_basins[0] = -2.0;
     two_basins[36] = -1.0;
     double sum;
-    assert_int_equal(persistence_sublevel(two_basins, SIDE_Y, SIDE_X, &sum), STATUS_OK);
+    assert_int_equal(persistence_sublevel(two_basins, &side, &sum), STATUS_OK);
     assert_float_equal(sum, 3.0 + 2.0, 1e-15);
 }
 
@@ -462,9 +541,18 @@ static int print_order(char **arguments) {
     if (values == NULL || in == NULL || fread(values, sizeof *values, n, in) != n)
         return 2;
     fclose(in);
+    grid_t grid = grid_torus(ny, nx);
+    unsigned char *mask = malloc(ny * nx);
+    if (mask == NULL)
+        return 2;
+    for (size_t i = 0; i < ny * nx; i++)
+        mask[i] = !isnan(values[i]);
+    grid.open = arguments[5] && strcmp(arguments[5], "open") == 0;
+    grid.mask = memchr(mask, 0, ny * nx) ? mask : NULL;
     order_t order;
-    if (compute(frames, ny, nx, strtod(arguments[3], NULL), values, &order) != STATUS_OK)
+    if (compute_on(&grid, frames, strtod(arguments[3], NULL), values, &order) != STATUS_OK)
         return 1;
+    free(mask);
     const order_parameter_t *parameter;
     for (size_t i = 0; (parameter = order_each(i)) != NULL; i++)
         printf("%s %.17g\n", parameter->name, order_value(&order, parameter));
@@ -485,11 +573,13 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_silent_neighbourhoods),
+        cmocka_unit_test(test_disc),
+        cmocka_unit_test(test_open_noise),
         cmocka_unit_test(test_bad_frames),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_persistence),
     };
-    if (n_arguments == 6)
+    if (n_arguments >= 6)
         return print_order(arguments + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,9 +31,13 @@ static void parts(void **unused) {
     assert_int_equal(memory_plan(&config, &plan, &backend_cpu, &m), STATUS_OK);
     assert_true(m.on_host && m.device == m.network + m.state);
     assert_true(m.program > 5 * MB && m.prediction > 0 && m.order > 0);
-    uint64_t after = snapshot_memory(&config, true);
-    assert_true(after < m.frames);
-    assert_int_equal(m.process, m.program + m.device + after + m.order);
+    assert_true(snapshot_memory(&config, true) < m.frames);
+    uint64_t stepping = m.device + m.frames, after = snapshot_memory(&config, true) + m.order;
+    assert_int_equal(m.process, m.program + (stepping > after ? stepping : after));
+    config.output.detections = DETECTIONS_NONE;
+    uint64_t with = m.order;
+    assert_int_equal(memory_plan(&config, &plan, &backend_cpu, &m), STATUS_OK);
+    assert_true(m.order < with && m.process == m.program + m.device + m.frames);
     network_plan_destroy(&plan);
     config_destroy(&config);
 }
@@ -96,7 +100,7 @@ static void refusals(void **unused) {
     m.free = m.device_free = 2999u * MB;
     assert_int_equal(memory_plan_check(&m, &backend_cpu), STATUS_FAILED);
     assert_non_null(strstr(status_message(), "the run needs 3 GB"));
-    assert_non_null(strstr(status_message(), "order parameters 0.7"));
+    assert_non_null(strstr(status_message(), "patterns 0.7"));
     assert_non_null(strstr(status_message(), "2.999 GB are free"));
     m.device_free = 1999u * MB;
     assert_int_equal(memory_plan_check(&m, &backend_cpu), STATUS_FAILED);

@@ -156,7 +156,7 @@ static void test_trials(void **state) {
     assert_fails(h5_read_block(file, "rate_E", 3, 0, 1, 0, NY_E, last), STATUS_FAILED, "trial 3");
     assert_int_equal(h5_read_block(file, "rate_E", 2, 15, 1, 0, NY_E, last), STATUS_OK);
     assert_true(isnan(last[0]) && isnan(last[NX_E * NY_E - 1]));
-    assert_int_equal(snapshot_field(file, NULL, -1.0, &field), STATUS_OK);
+    assert_int_equal(snapshot_field(file, NULL, -1.0, false, &field), STATUS_OK);
     assert_int_equal(field.trials, 3);
     assert_int_equal(field.frames, 10);
     for (size_t trial = 0; trial < 3; trial++) {
@@ -190,7 +190,7 @@ static void test_early_stop(void **state) {
     assert_int_equal(h5_read_block(file, "rate_E", 0, 16, 1, 0, NY_E, last), STATUS_OK);
     assert_true(isnan(last[0]) && isnan(last[NX_E * NY_E - 1]));
     field_t field;
-    assert_int_equal(snapshot_field(file, NULL, -1.0, &field), STATUS_OK);
+    assert_int_equal(snapshot_field(file, NULL, -1.0, false, &field), STATUS_OK);
     assert_int_equal(field.frames, 10); /* from 10 ms on: frames 5 to 14 */
     assert_int_equal(field.grid.ny, NY_E);
     assert_int_equal(field.grid.nx, NX_E);
@@ -198,7 +198,7 @@ static void test_early_stop(void **state) {
     assert_int_equal(field.read(field.context, 2, 1, 3, 1, last), STATUS_OK);
     assert_float_equal(last[4], value(0, 7, 0, 3 * NX_E + 4), 0.0);
     snapshot_field_destroy(&field);
-    assert_fails(snapshot_field(file, NULL, 20.0, &field), STATUS_USAGE, "5 frames");
+    assert_fails(snapshot_field(file, NULL, 20.0, false, &field), STATUS_USAGE, "5 frames");
     assert_int_equal(h5_close(file), STATUS_OK);
 }
 
@@ -413,65 +413,6 @@ static void test_results(void **state) {
     assert_int_equal(h5_close(file), STATUS_OK);
 }
 
-/* ---- measured data ---- */
-
-/* A (time, y, x) variable of doubles with time in `units` (NULL: none, by way of HDF5 itself). */
-static void measured(const double *times, size_t frames, const char *units, h5_file_t **file) {
-    const double axis[2] = {0.0, 1.0};
-    const char *const axes[3] = {"time", "y", "x"};
-    double data[64];
-    for (size_t i = 0; i < 4 * frames; i++)
-        data[i] = (double)i;
-    assert_int_equal(h5_create(path, 1, file), STATUS_OK);
-    assert_int_equal(h5_coordinate(*file, "time", frames, times, units != NULL ? units : "1", "t"),
-                     STATUS_OK);
-    if (units == NULL)
-        assert_true(H5Adelete_by_name(h5_id(*file), "time", "units", H5P_DEFAULT) >= 0);
-    assert_int_equal(h5_coordinate(*file, "y", 2, axis, "mm", "y"), STATUS_OK);
-    assert_int_equal(h5_coordinate(*file, "x", 2, axis, "mm", "x"), STATUS_OK);
-    assert_int_equal(h5_variable(*file, "lfp", H5T_NATIVE_DOUBLE, 3, axes, data, "uV", "potential"),
-                     STATUS_OK);
-}
-
-static void test_measured_data(void **state) {
-    (void)state;
-    h5_file_t *file;
-    field_t field;
-    float block[4];
-    double times[12];
-    for (int i = 0; i < 12; i++)
-        times[i] = 0.01 * i;
-    measured(times, 12, "s", &file);
-    assert_fails(snapshot_field(file, NULL, -1.0, &field), STATUS_USAGE, "lfp");
-    assert_fails(snapshot_field(file, "spikes", -1.0, &field), STATUS_USAGE, "lfp");
-    assert_fails(snapshot_field(file, "time", -1.0, &field), STATUS_USAGE, "lfp");
-    assert_int_equal(snapshot_field(file, "/lfp", 20.0, &field), STATUS_OK);
-    assert_int_equal(field.frames, 10);
-    assert_float_equal(field.frame_ms, 10.0, 1e-9);
-    assert_int_equal(field.read(field.context, 1, 1, 1, 1, block), STATUS_OK);
-    assert_float_equal(block[1], 15.0, 0.0);
-    snapshot_field_destroy(&field);
-    assert_fails(snapshot_field(file, "lfp", 60.0, &field), STATUS_USAGE, "6 frames");
-    assert_int_equal(h5_close(file), STATUS_OK);
-
-    status_quiet(1);
-    measured(times, 12, NULL, &file);
-    assert_int_equal(snapshot_field(file, "lfp", -1.0, &field), STATUS_OK);
-    status_quiet(0);
-    assert_float_equal(field.frame_ms, 0.01, 1e-12);
-    snapshot_field_destroy(&field);
-    assert_int_equal(h5_close(file), STATUS_OK);
-
-    measured(times, 12, "days", &file);
-    assert_fails(snapshot_field(file, "lfp", -1.0, &field), STATUS_USAGE, "days");
-    assert_int_equal(h5_close(file), STATUS_OK);
-
-    times[5] += 0.003;
-    measured(times, 12, "s", &file);
-    assert_fails(snapshot_field(file, "lfp", -1.0, &field), STATUS_USAGE, "even steps");
-    assert_int_equal(h5_close(file), STATUS_OK);
-}
-
 static int sample_file(const char *name, bool killed) {
     config_t config = two_populations();
     config.output.fields = FIELD_RATE | FIELD_POTENTIAL;
@@ -504,7 +445,6 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test_teardown(test_full_disk_while_streaming, empty_folder),
         cmocka_unit_test_teardown(test_full_disk_after_the_run, empty_folder),
         cmocka_unit_test_teardown(test_results, empty_folder),
-        cmocka_unit_test_teardown(test_measured_data, empty_folder),
     };
     if (n_arguments > 1)
         return sample_file(arguments[1], n_arguments > 2);

@@ -19,13 +19,18 @@ typedef struct {
     const char *variable, *format;
     const char **set; /* --set, in order */
     size_t n_set;
-    double onset_ms; /* --onset; negative: as the file says */
-    double until_ms; /* --until; negative: not given */
-    double at_ms;    /* --at; negative: not given */
+    double onset_ms;   /* --onset; negative: as the file says */
+    double until_ms;   /* --until; negative: not given */
+    double at_ms;      /* --at; negative: not given */
+    double time_ms;    /* --time; 0: not given */
+    double band_hz[2]; /* --band; 0: not given */
+    double smoothness; /* --smoothness; 0: not given */
+    const char *modes; /* --modes */
     int threads, simd;
     int trial;                /* --trial; negative: not given */
+    int lyapunov;             /* --lyapunov; 0: not given */
     int leading, vectors, by; /* --leading, 0: not given; --vectors; --by, leading_t */
-    bool json, quiet, force, full, weights, exact, single;
+    bool json, quiet, force, full, weights, exact, single, open;
     char *command_line;
 } options_t;
 
@@ -71,6 +76,7 @@ status_t command_default_output(const options_t *options, const char *suffix,
 /* STATUS_USAGE where options->output cannot be written, or is there without --force: known before
  * the network is built. */
 status_t command_output_check(const options_t *options);
+bool command_same_file(const char *one, const char *other); /* false where one is not there */
 /* STATUS_USAGE where the output is a file that the command reads. */
 status_t command_not_input(const char *output, const char *input);
 backend_options_t command_backend_options(const options_t *options);

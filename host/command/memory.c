@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "host/command/memory.h"
+#include "host/detect/detect.h"
 #include "host/detect/order.h"
 #include "host/io/snapshot.h"
 #include "host/theory/theory.h"
@@ -46,15 +47,22 @@ static status_t device_plan(network_plan_t *plan, const backend_t *backend, uint
 status_t memory_plan(const config_t *config, network_plan_t *plan, const backend_t *backend,
                      memory_plan_t *m) {
     const population_t *p = &plan->net.population[0]; /* whose order parameters they are */
+    const grid_t grid = grid_torus(p->ny, p->nx);
     *m = (memory_plan_t){.trials = plan->net.trials, .program = resident()};
     TRY(backend_cpu.memory_free(&m->free));
     m->on_host = backend == &backend_cpu;
     m->prediction = theory_memory(plan);
     m->frames = snapshot_memory(config, false);
     m->order = order_memory(frames_observed(config), p->ny, p->nx);
-    uint64_t after = larger(m->frames, snapshot_memory(config, true) + m->order);
-    TRY(device_plan(plan, backend, m->on_host ? after : 0, m));
-    m->process = m->program + larger(m->prediction, (m->on_host ? m->device : 0) + after);
+    uint64_t patterns = config->output.detections == DETECTIONS_ALL
+                            ? detect_memory(frames_observed(config), &grid)
+                            : 0;
+    if (patterns <= m->free) /* else the run leaves them out */
+        m->order = larger(m->order, patterns);
+    TRY(device_plan(plan, backend, m->on_host ? m->frames : 0, m));
+    uint64_t stepping = (m->on_host ? m->device : 0) + m->frames;
+    uint64_t after = snapshot_memory(config, true) + m->order;
+    m->process = m->program + larger(m->prediction, larger(stepping, after));
     return STATUS_OK;
 }
 
@@ -68,15 +76,15 @@ status_t memory_plan_check(const memory_plan_t *m, const backend_t *backend) {
              "lattices or ranges, network.weight_bits=8, or a larger machine",
              (double)m->device * 1e-9, backend->name, (double)m->device_free * 1e-9, trials);
     if (m->process > m->program + m->free)
-        FAIL(
-            STATUS_FAILED,
-            "the run needs %.4g GB of the host's memory beside the program's: the network %.4g, "
-            "frames and checkpoints on their way to the file %.4g, order parameters %.4g (before "
-            "all these the prediction, %.4g); %.4g GB are free; take %ssmaller lattices or ranges, "
-            "network.weight_bits=8, fewer frames (output.every), or a larger machine",
-            (double)(m->process - m->program) * 1e-9, m->on_host ? (double)m->device * 1e-9 : 0.0,
-            (double)m->frames * 1e-9, (double)m->order * 1e-9, (double)m->prediction * 1e-9,
-            (double)m->free * 1e-9, trials);
+        FAIL(STATUS_FAILED,
+             "the run needs %.4g GB of the host's memory beside the program's: the network %.4g, "
+             "frames and checkpoints on their way to the file %.4g; then order parameters and "
+             "patterns %.4g (before all these the prediction, %.4g); %.4g GB are free; take "
+             "%ssmaller lattices or ranges, "
+             "network.weight_bits=8, fewer frames (output.every), or a larger machine",
+             (double)(m->process - m->program) * 1e-9, m->on_host ? (double)m->device * 1e-9 : 0.0,
+             (double)m->frames * 1e-9, (double)m->order * 1e-9, (double)m->prediction * 1e-9,
+             (double)m->free * 1e-9, trials);
     return STATUS_OK;
 }
 

@@ -10,7 +10,7 @@ typedef struct {
     uint64_t prediction;     /* most that the theory holds, before the build; then it is free */
     uint64_t network, state; /* on the device; the build's own room is a few MB */
     uint64_t frames;         /* on their way to the file, and checkpoints */
-    uint64_t order;          /* order parameters, after the last step */
+    uint64_t order;          /* order parameters or patterns, once the network is gone */
     uint64_t device;         /* network and state */
     uint64_t process;        /* most that is resident at once: what is on the host of all these */
     uint64_t device_free, free; /* on the device, on the host; the same on the cpu backend */

@@ -20,8 +20,9 @@ static const command_t commands[] = {
     {"spectrum", "CONFIG|FILE [-o FILE.h5]",
      "measured eigenvalues, outliers matched to predicted modes, the bulk", "ofiFLBVwaTeS",
      command_spectrum},
-    {"analyze", "FILE.h5", "order parameters and regime of stored or measured (time, y, x) data",
-     "vnT", command_analyze},
+    {"analyze", "FILE.h5|CONFIG [-o FILE.h5]",
+     "order parameters, regime, patterns of (time, y, x) data; Lyapunov exponents", "ofvnTOdkMlDi",
+     command_analyze},
     {"export", "CONFIG -o FILE", "the network as CSR in HDF5, or as SONATA edges", "ofmi",
      command_export},
     {"describe", "", "every config key with type, unit, default, range and meaning", "m",
@@ -66,6 +67,31 @@ static const struct {
     {{"trial", required_argument, NULL, 'T'}, "N", "of which trial, from 0 (default 0)", false},
     {{"exact", no_argument, NULL, 'e'}, NULL, "compare the symbol with its aliased block", false},
     {{"single", no_argument, NULL, 'S'}, NULL, "float32, where the solver has it (GPU)", false},
+    {{"open-boundary", no_argument, NULL, 'O'},
+     NULL,
+     "the sheet's edges are edges; else it is a torus",
+     false},
+    {{"band", required_argument, NULL, 'd'},
+     "LOW,HIGH",
+     "frequencies in Hz of the rhythm whose motion is followed (default: around the spectrum's "
+     "peak)",
+     false},
+    {{"smoothness", required_argument, NULL, 'k'},
+     "RADIANS",
+     "phase over which the velocity field is smoothed (default 1)",
+     false},
+    {{"modes", required_argument, NULL, 'M'},
+     "FILE.h5",
+     "project the velocity fields on the modes in that file's /detections",
+     false},
+    {{"lyapunov", required_argument, NULL, 'l'},
+     "K",
+     "the K largest Lyapunov exponents of a run's network, or of a config's",
+     false},
+    {{"time", required_argument, NULL, 'D'},
+     "MS",
+     "average them over this time (default 50 tau)",
+     false},
     {{"simd", required_argument, NULL, 'i'},
      "NAME",
      "cpu instruction set: best, portable, avx2, avx512 (same bits)",
@@ -114,6 +140,7 @@ static const char *help_of(const command_t *command, size_t row) {
         {"run", "the result (default: CONFIG's name with .h5, in this folder)", 'o'},
         {"spectrum", "the result (default: into FILE.h5; of a config: its name with _spectrum.h5)",
          'o'},
+        {"analyze", "the detections: a new file, or FILE.h5 itself, to add them to it", 'o'},
         {"export", "csr (default) or sonata", 'm'},
         {"analyze", "only this one, from 0 (default all)", 'T'},
     };
@@ -165,6 +192,24 @@ static status_t parse_by(const char *text, int *by) {
     FAIL(STATUS_USAGE, "--by: found \"%s\", expected growth, real or modulus", text);
 }
 
+static status_t parse_positive(const char *name, const char *text, double *value) {
+    char *end;
+    *value = strtod(text, &end);
+    if (*text == 0 || *end != 0 || !(*value > 0.0 && *value < 1e9))
+        FAIL(STATUS_USAGE, "--%s: found \"%s\", expected a number above 0", name, text);
+    return STATUS_OK;
+}
+
+static status_t parse_band(const char *text, double band_hz[2]) {
+    char *comma, *end;
+    band_hz[0] = strtod(text, &comma);
+    band_hz[1] = *comma == ',' ? strtod(comma + 1, &end) : 0.0;
+    if (*comma != ',' || *end != 0 || !(band_hz[0] > 0.0 && band_hz[1] > band_hz[0]))
+        FAIL(STATUS_USAGE, "--band: found \"%s\", expected LOW,HIGH in Hz, as in --band 10,30",
+             text);
+    return STATUS_OK;
+}
+
 static status_t parse_ms(const char *name, const char *text, double *ms) {
     char *end;
     *ms = strtod(text, &end);
@@ -205,6 +250,20 @@ static status_t parse_one(int letter, const char *value, options_t *options, boo
         return parse_ms("at", value, &options->at_ms);
     case 'T':
         return parse_int("trial", value, 0, TRIALS_MAX - 1, &options->trial);
+    case 'O':
+        options->open = true;
+        return STATUS_OK;
+    case 'd':
+        return parse_band(value, options->band_hz);
+    case 'k':
+        return parse_positive("smoothness", value, &options->smoothness);
+    case 'M':
+        options->modes = value;
+        return STATUS_OK;
+    case 'l':
+        return parse_int("lyapunov", value, 1, 1000000, &options->lyapunov);
+    case 'D':
+        return parse_ms("time", value, &options->time_ms);
     case 'F':
         options->full = true;
         return STATUS_OK;
@@ -303,6 +362,9 @@ status_t options_parse(const command_t *command, int argc, char **argv, options_
         FAIL(STATUS_USAGE, "--full and --leading exclude each other");
     if (options->weights && options->at_ms >= 0.0)
         FAIL(STATUS_USAGE, "--weights is of J itself, --at of J phi' at a state: give one of them");
+    if (options->time_ms > 0.0 && options->lyapunov == 0)
+        FAIL(STATUS_USAGE, "--time %g: is for Lyapunov exponents; say how many with --lyapunov K",
+             options->time_ms);
     if (options->trial >= 0 && options->at_ms < 0.0 && strchr(command->options, 'a'))
         FAIL(STATUS_USAGE, "--trial %d: chooses among the stored states; say which with --at MS",
              options->trial);

@@ -176,10 +176,11 @@ static void memory_print(const memory_plan_t *m, double synapses) {
                device * 1e-6, bytes, (double)m->device_free * 1e-6, process * 1e-6,
                (double)m->free * 1e-6);
     if (process > 1.05 * device || !m->on_host)
-        printf("          program %.1f MB, frames on their way to the file %.1f MB, order "
-               "parameters %.1f MB; before the build the prediction %.1f MB\n",
-               (double)m->program * 1e-6, (double)m->frames * 1e-6, (double)m->order * 1e-6,
-               (double)m->prediction * 1e-6);
+        printf(
+            "          program %.1f MB, frames on their way to the file %.1f MB; after the network "
+            "order parameters and patterns %.1f MB; before it the prediction %.1f MB\n",
+            (double)m->program * 1e-6, (double)m->frames * 1e-6, (double)m->order * 1e-6,
+            (double)m->prediction * 1e-6);
 }
 
 static status_t report(const options_t *options, const config_t *config, network_plan_t *plan,

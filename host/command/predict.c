@@ -32,10 +32,14 @@ status_t command_default_output(const options_t *options, const char *suffix,
     return STATUS_OK;
 }
 
-status_t command_not_input(const char *output, const char *input) {
+bool command_same_file(const char *one, const char *other) {
     struct stat a, b;
-    if (stat(output, &a) == 0 && stat(input, &b) == 0 && a.st_dev == b.st_dev &&
-        a.st_ino == b.st_ino)
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+status_t command_not_input(const char *output, const char *input) {
+    if (command_same_file(output, input))
         FAIL(STATUS_USAGE,
              "%s: is read by this command, so it cannot be its output too; give "
              "another name with -o",

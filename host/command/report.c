@@ -36,12 +36,13 @@ json_t *report_prediction_json(const config_t *config, const theory_t *theory) {
                                         "followed", k == theory->followed));
     }
     json_t *object =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "bulk_radius",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:s*}", "bulk_radius",
                   report_number(theory->bulk_radius), "bulk_radius_effective",
                   report_number(theory->bulk_radius_effective), "outliers", outliers, "dominant",
-                  mode_json(&theory->dominant), "fixed_points", points, "followed",
-                  theory->followed_reason, "aliasing", report_number(theory->aliasing), "regime",
-                  regime_name((regime_t)theory->regime));
+                  theory->fixed_points ? mode_json(&theory->dominant) : json_null(), "fixed_points",
+                  points, "followed", theory->followed_reason, "aliasing",
+                  report_number(theory->aliasing), "regime", regime_name((regime_t)theory->regime),
+                  "unsolved", theory->unsolved[0] ? theory->unsolved : NULL);
     if (theory->mean_field)
         json_object_set_new(object, "mean_field",
                             json_pack("{s:o, s:o, s:o}", "mean",
@@ -71,6 +72,10 @@ void report_prediction(const config_t *config, const theory_t *theory, size_t mo
             printf(" h_%s %-9.4g", config->population[a].name, f->h[a]);
         printf(" growth %.5f%s\n", f->growth, k == theory->followed ? "  <- linearized here" : "");
     }
+    if (theory->fixed_points == 0) {
+        printf("\npredicted     nothing: %s\n", theory->unsolved);
+        return;
+    }
     printf("              %s\n", theory->followed_reason);
     if (theory->mean_field)
         for (uint32_t a = 0; a < config->populations; a++)
@@ -97,7 +102,10 @@ void report_prediction(const config_t *config, const theory_t *theory, size_t mo
             "  the lattices alias: the dominant eigenvalue moves by %.2g where wave vectors that "
             "fall onto one another are coupled\n",
             theory->aliasing);
-    printf("\npredicted     %s\n", regime_name((regime_t)theory->regime));
+    if (theory->unsolved[0])
+        printf("\npredicted     nothing: %s\n", theory->unsolved);
+    else
+        printf("\npredicted     %s\n", regime_name((regime_t)theory->regime));
 }
 
 static json_t *order_json(const order_t *order) {

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/command/detect_report.h"
+#include "host/command/detections.h"
 #include "host/command/run_report.h"
+#include "host/detect/detect.h"
 #include "host/io/write_results.h"
 #include "host/progress.h"
 #include "host/version.h"
@@ -46,11 +49,19 @@ static status_t create_file(const options_t *options, bool force, const kept_fra
     return snapshot_start(run->writer, &position);
 }
 
-static status_t observe(run_t *run) {
+/* Order parameters and regime of every trial; patterns of the first. */
+static status_t observe(const options_t *options, run_t *run) {
     field_t field;
     verdict_context_t context = verdict_context(&run->config, 0);
-    TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, &field));
-    status_t status = observed_measure(&field, 0, &context, &run->observed);
+    TRY(snapshot_field(snapshot_file(run->writer), NULL, -1.0, false, &field));
+    bool all = run->config.output.detections == DETECTIONS_ALL;
+    status_t status =
+        observed_measure(&field, 0, &context, &run->observed, all ? &run->found : NULL);
+    if (status == STATUS_OK && all) {
+        field.choose(field.context, 0);
+        status = detections_measure(options, snapshot_file(run->writer), &field,
+                                    run->config.population[0].tau_ms, &run->found);
+    }
     snapshot_field_destroy(&field);
     TRY(status);
     TRY(h5_attribute_short_text(snapshot_file(run->writer), "/", "state_hash",
@@ -78,6 +89,21 @@ static status_t stopped(const options_t *options, const run_t *run) {
          keeps ? options->output : "", keeps ? "` goes on" : " (`brisc analyze` reads it)");
 }
 
+/* After all else: it makes a copy of the file, for which there may be no room. */
+static status_t store_detections(const options_t *options, run_t *run) {
+    if (run->found.items == 0)
+        return STATUS_OK;
+    snapshot_writer_t *writer = run->writer;
+    run->writer = NULL;
+    TRY(snapshot_close(writer));
+    checkpoint_destroy(&run->checkpoint); /* gives its lock back */
+    if (detections_add(options->output, &run->found) != STATUS_OK)
+        status_warn("%s; the run itself is complete, without /detections: `brisc analyze %s -o "
+                    "OTHER.h5` writes them elsewhere",
+                    status_message(), options->output);
+    return STATUS_OK;
+}
+
 /* From a state and an open file to the verdict. */
 static status_t go(const options_t *options, run_t *run) {
     if (!options->json)
@@ -92,12 +118,17 @@ static status_t go(const options_t *options, run_t *run) {
             "rate_max",
             100.0 * run->simulation.saturated);
     TRY(backend_state_hash(run->backend, run->state, &run->plan.net, &run->state_hash));
-    TRY(observe(run));
+    run->backend->destroy(run->state);
+    run->state = NULL;
+    TRY(observe(options, run));
     TRY(snapshot_complete(run->writer));
-    if (options->json)
+    if (options->json) {
         TRY(command_print_json(run_json(run)));
-    else
+    } else {
         run_print_verdict(options, run);
+        report_detections(&run->found);
+    }
+    TRY(store_detections(options, run));
     return expectation(run);
 }
 
@@ -118,6 +149,7 @@ static status_t end(run_t *run, status_t status) {
     if (run->state)
         run->backend->destroy(run->state);
     theory_destroy(&run->theory);
+    dataset_destroy(&run->found);
     observed_destroy(&run->observed);
     network_plan_destroy(&run->plan);
     config_destroy(&run->config);
@@ -231,6 +263,27 @@ static bool opens(const char *path) {
     return h5_close(file) == STATUS_OK && whole;
 }
 
+/* A run that was killed after its last frame, before its patterns were in the file. */
+static status_t add_missing_detections(const options_t *options, run_t *run) {
+    h5_file_t *file;
+    field_t field;
+    if (run->config.output.detections != DETECTIONS_ALL)
+        return STATUS_OK;
+    TRY(h5_open(options->output, 0, &file));
+    bool missing = H5Lexists(h5_id(file), "/detections", H5P_DEFAULT) <= 0;
+    status_t status = missing ? snapshot_field(file, NULL, -1.0, false, &field) : STATUS_OK;
+    if (missing && status == STATUS_OK) {
+        status = detect_waves(&field, &run->found);
+        if (status == STATUS_OK)
+            status = detections_measure(options, file, &field, run->config.population[0].tau_ms,
+                                        &run->found);
+        snapshot_field_destroy(&field);
+    }
+    h5_close(file);
+    TRY(status);
+    return store_detections(options, run);
+}
+
 static status_t resume(const options_t *options, run_t *run) {
     bool changed = false;
     TRY(checkpoint_find(options->output, &run->checkpoint));
@@ -238,6 +291,7 @@ static status_t resume(const options_t *options, run_t *run) {
     if (run->checkpoint.position.finished && !changed) {
         if (!opens(options->output))
             TRY(checkpoint_mend(options->output, &run->checkpoint));
+        TRY(add_missing_detections(options, run));
         if (options->json)
             TRY(command_print_json(json_pack("{s:b, s:f}", "complete", 1, "resumed_from_ms",
                                              run->config.simulation.duration_ms)));

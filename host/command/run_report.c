@@ -1,12 +1,14 @@
 #include "host/command/run_report.h"
 
+#include "host/command/detect_report.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 bool run_agrees(const run_t *run) {
-    return observed_shows(&run->observed, (regime_t)run->theory.regime);
+    return !run->theory.unsolved[0] && observed_shows(&run->observed, (regime_t)run->theory.regime);
 }
 
 hash_text_t hash_text(uint64_t hash) {
@@ -29,11 +31,15 @@ void run_print_start(const options_t *options, const run_t *run) {
     uint64_t neurons = 0;
     for (uint32_t a = 0; a < run->plan.net.populations; a++)
         neurons += population_size(&run->plan.net.population[a]);
-    printf("predicted     %s: bulk radius %.4f; dominant eigenvalue %.4f",
-           regime_name(run->theory.regime), run->theory.bulk_radius, d->re);
-    if (d->im != 0.0)
-        printf(" +- %.4fi", d->im);
-    printf(" at n = (%d,%d), growth %.5f\n", d->nx, d->ny, d->growth);
+    if (run->theory.unsolved[0]) {
+        printf("predicted     nothing: %s\n", run->theory.unsolved);
+    } else {
+        printf("predicted     %s: bulk radius %.4f; dominant eigenvalue %.4f",
+               regime_name(run->theory.regime), run->theory.bulk_radius, d->re);
+        if (d->im != 0.0)
+            printf(" +- %.4fi", d->im);
+        printf(" at n = (%d,%d), growth %.5f\n", d->nx, d->ny, d->growth);
+    }
     if (run->plan.net.trials > 1)
         printf("trials        %u side by side\n", run->plan.net.trials);
     printf("network       %llu neurons, %llu synapses, hash %016llx\n"
@@ -63,7 +69,7 @@ static void row(const run_t *run, const order_parameter_t *p, double predicted) 
 
 void run_print_verdict(const options_t *options, const run_t *run) {
     const eigenmode_t *d = &run->theory.dominant;
-    bool grows = d->growth > 1.0;
+    bool solved = !run->theory.unsolved[0], grows = solved && d->growth > 1.0;
     checkpoint_cost_t kept = snapshot_checkpoint_cost(run->writer);
     uint64_t steps = run->simulation.steps - run->simulation.first_step;
     printf("simulated     %.0f ms in %.1f s (%.3f ms a step), state hash %016llx\n",
@@ -82,13 +88,16 @@ void run_print_verdict(const options_t *options, const run_t *run) {
         const order_parameter_t *p = order_each(k);
         double predicted = NAN;
         if (p->offset == offsetof(order_t, frequency_hz))
-            predicted = grows ? d->frequency_hz : 0.0;
+            predicted = grows ? d->frequency_hz : solved ? 0.0 : NAN;
         if (p->offset == offsetof(order_t, wavenumber))
             predicted = grows ? d->wavenumber : NAN;
         row(run, p, predicted);
     }
-    printf("  %-20s %-16s %s\n\n  %s: %s\n", "regime", regime_name(run->theory.regime),
-           regime_name(run->observed.all.regime), run_agrees(run) ? "agree" : "disagree",
+    printf("  %-20s %-16s %s\n\n  %s: %s\n", "regime",
+           solved ? regime_name(run->theory.regime) : "", regime_name(run->observed.all.regime),
+           !solved           ? "nothing predicted"
+           : run_agrees(run) ? "agree"
+                             : "disagree",
            run->observed.all.reason);
 }
 
@@ -111,11 +120,13 @@ json_t *run_json(const run_t *run) {
         json_pack("{s:o}", "prediction", report_prediction_json(&run->config, &run->theory));
     json_object_update_new(object, report_observed_json(&run->observed));
     json_object_update_new(
-        object, json_pack("{s:b, s:o, s:o, s:{s:s, s:s, s:s}, s:f, s:s, s:s, s:f}", "agrees",
-                          run_agrees(run), "timing", timing, "checkpoints", checkpoints, "hash",
-                          "connectivity", connectivity.text, "state", state.text, "frames",
-                          frames.text, "resumed_from_ms",
-                          (double)done->first_step * run->config.simulation.dt_ms, "backend",
-                          run->backend->name, "device", run->device, "saturated", done->saturated));
+        object,
+        json_pack("{s:o, s:o, s:o, s:{s:s, s:s, s:s}, s:f, s:s, s:s, s:f}", "agrees",
+                  run->theory.unsolved[0] ? json_null() : json_boolean(run_agrees(run)), "timing",
+                  timing, "checkpoints", checkpoints, "hash", "connectivity", connectivity.text,
+                  "state", state.text, "frames", frames.text, "resumed_from_ms",
+                  (double)done->first_step * run->config.simulation.dt_ms, "backend",
+                  run->backend->name, "device", run->device, "saturated", done->saturated));
+    json_object_update_new(object, report_detections_json(&run->found));
     return object;
 }

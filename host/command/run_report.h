@@ -3,6 +3,7 @@
 #define BRISC_RUN_REPORT_H
 
 #include "host/command/report.h"
+#include "host/detect/dataset.h"
 #include "host/detect/trials.h"
 #include "host/simulate.h"
 
@@ -18,6 +19,7 @@ typedef struct {
     snapshot_writer_t *writer;
     simulation_t simulation;
     observed_t observed;
+    dataset_t found; /* patterns of the first trial */
     char device[256];
     uint64_t synapses, state_hash;
     double build_s;

@@ -1,10 +1,7 @@
 /* Included by selftest.c alone: name, overrides, connectivity hash, state hash after 1,000 steps.
  */
 {"wave", {NULL}, 0xd1f587816b750d9cull, 0x66b60227e4628148ull},
-    {"3 trials",
-     {"simulation.trials=3"},
-     0xd1f587816b750d9cull,
-     0x209d757c32e105d2ull},
+    {"3 trials", {"simulation.trials=3"}, 0xd1f587816b750d9cull, 0x209d757c32e105d2ull},
     {"linear gain",
      {BOTH("gain", "{kind: linear}"), BOTH("rate_max", "64")},
      0xd1f587816b750d9cull,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/command/spectrum_report.h"
+#include "host/command/stored.h"
 #include "host/io/root.h"
 #include "host/io/state_file.h"
 #include "host/io/write_spectrum.h"
@@ -20,41 +21,10 @@ static status_t load(const options_t *options, measured_t *m) {
                  options->at_ms, options->input);
         return command_network(options, &m->config, &m->plan);
     }
-    char *yaml = NULL;
-    if (options->n_set > 0)
-        FAIL(STATUS_USAGE,
-             "--set %s: the network of %s is as it was run; give a config to change it",
-             options->set[0], options->input);
     TRY(h5_open(options->input, options->output == NULL, &m->file));
     if (options->output == NULL && checkpoint_is_there(options->input)) /* keeps a resume out */
         TRY(checkpoint_lock(options->input, &m->guard));
-    if (h5_read_attribute_text(m->file, "/", "config", &yaml) != STATUS_OK)
-        FAIL(STATUS_USAGE,
-             "%s: holds no network (no attribute `config`); give the file of a brisc run, or a "
-             "config",
-             options->input);
-    status_t status = config_parse(yaml, options->input, NULL, 0, &m->config);
-    free(yaml);
-    TRY(status);
-    status = network_plan_create(&m->config, &m->plan);
-    if (status != STATUS_OK)
-        config_destroy(&m->config);
-    return status;
-}
-
-static status_t same_network(const options_t *options, const measured_t *m) {
-    char *stored = NULL, hash[20];
-    if (!m->file || h5_read_attribute_text(m->file, "/", "connectivity_hash", &stored) != STATUS_OK)
-        return STATUS_OK;
-    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)m->built.hash);
-    bool same = strcmp(stored, hash) == 0;
-    if (!same)
-        status_fail(STATUS_FAILED, __FILE__, __LINE__,
-                    "%s: its network has connectivity hash %s, the one built from its config %s: "
-                    "it was made by another version of brisc, or its config was edited",
-                    options->input, stored, hash);
-    free(stored);
-    return same ? STATUS_OK : STATUS_FAILED;
+    return stored_network(options, m->file, &m->config, &m->plan);
 }
 
 /* gain[neuron] and its averages, by what was asked for: 1, phi'(h* of theory), phi'(h(t)). */
@@ -80,6 +50,8 @@ static status_t find_gains(const options_t *options, measured_t *m) {
     if (!options->weights) {
         theory_t rest;
         TRY(theory_predict(&m->config, &m->plan, &rest));
+        if (rest.fixed_points == 0)
+            FAIL(STATUS_FAILED, "%s (--weights measures J itself)", rest.unsolved);
         for (uint32_t a = 0; a < net->populations; a++)
             fixed[a] = gain_slope64(net->population[a].gain, rest.fixed_point[rest.followed].h[a]);
         theory_destroy(&rest);
@@ -176,7 +148,8 @@ static status_t perform(const options_t *options, measured_t *m) {
     TRY(m->backend->available(m->device, sizeof m->device));
     TRY(prepare(options, m));
     TRY(m->backend->create(&m->plan.net, &choice, &m->state, &m->built));
-    TRY(same_network(options, m));
+    if (m->file)
+        TRY(stored_same_network(m->file, m->built.hash));
     TRY(measure(m));
     TRY(store(options, m));
     spectrum_warn(m);
@@ -190,12 +163,10 @@ static status_t perform(const options_t *options, measured_t *m) {
  */
 static status_t find_output(const options_t *options, measured_t *m) {
     options_t named = *options;
-    struct stat input, output;
     if (!options->output && h5_is(options->input))
         return STATUS_OK;
     TRY(command_default_output(options, "_spectrum", m->output));
-    if (stat(options->input, &input) == 0 && stat(m->output, &output) == 0 &&
-        input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+    if (command_same_file(m->output, options->input))
         FAIL(STATUS_USAGE,
              "%s is the input itself, which the result would replace; leave out -o to add the "
              "group /spectrum to a run's file, or give another name",

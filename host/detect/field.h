@@ -11,7 +11,8 @@ typedef struct {
     grid_t grid;
     double start_ms, frame_ms; /* time of the first frame, and between frames */
     void *context;
-    /* out[frame][y][x], C order, n_frames * n_rows * nx floats. Called by one thread at a time. */
+    /* out[frame][y][x], C order, n_frames * n_rows * nx floats; NaN at masked sites. Called by one
+     * thread at a time. */
     status_t (*read)(void *context, size_t first_frame, size_t n_frames, size_t first_row,
                      size_t n_rows, float *out);
     void (*choose)(void *context, size_t trial); /* what is read from then on; NULL: there is one */

@@ -16,7 +16,7 @@ static const order_parameter_t parameters[] = {
     PARAMETER(oscillation_index, "1", "share of temporal power around the spectrum's peak"),
     PARAMETER(frequency_hz, "Hz", "frequency of the temporal spectrum's peak"),
     PARAMETER(frequency_mean_hz, "Hz", "power-weighted mean frequency of the temporal spectrum"),
-    PARAMETER(wavenumber, "1", "cycles a torus side at the spatial spectrum's peak"),
+    PARAMETER(wavenumber, "1", "cycles a side of torus or sheet at the spatial spectrum's peak"),
     PARAMETER(persistence, "1", "sum of lifetimes of the sublevel sets' components"),
     PARAMETER(mean, "1", "mean over time and neurons"),
     PARAMETER(min, "1", "least value"),
@@ -50,6 +50,9 @@ status_t order_compute(const field_t *field, order_t *order) {
              "order parameters need two frames or more of one site or more: %zu "
              "frames of %zu x %zu sites are here",
              field->frames, field->grid.ny, field->grid.nx);
+    if (grid_count(&field->grid) == 0)
+        FAIL(STATUS_FAILED, "order parameters: none of the %zu x %zu sites holds data",
+             field->grid.ny, field->grid.nx);
     TRY(order_spatial_pass(field, order));
     return order_temporal_pass(field, order);
 }

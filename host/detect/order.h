@@ -30,10 +30,15 @@ typedef struct {
     double global_std;       /* std over time of the population mean */
     double trend;   /* rms deviation from the mean in the last third of the frames over the first */
     double span_ms; /* observed */
+    double neighbourhood; /* mean number of sites with data in a site's 11 x 11 */
 } order_t;
 
 /* Two reads of the field, by frames and by sites. The result has the same bits for any number of
- * threads. STATUS_FAILED where a frame holds NaN or infinity (names the frame). */
+ * threads. Sites without data (grid.mask) count nowhere; neighbourhoods end at them and at an open
+ * edge. The spatial spectrum is that of the sheet less its mean, 0 where there are no data, in
+ * cycles a side. An open sheet gets no window: one would spread n = 1, the wave longest on a patch,
+ * over n = 0 and 2, while the leakage of a cut wave leaves the peak where it is (its contrast
+ * falls). STATUS_FAILED where a frame holds NaN or infinity (names frame and site). */
 status_t order_compute(const field_t *field, order_t *order);
 
 /* Bytes that order_compute holds at most, with all threads. */

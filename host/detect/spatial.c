@@ -18,10 +18,12 @@ typedef struct {
 } measures_t;
 
 /* One frame's working space: the frame, its deviation from its mean (rows padded for the in-place
- * transform, then the transform), column sums. */
+ * transform, then the transform), column sums. Both are 0 where there are no data. */
 typedef struct {
-    size_t ny, nx, padded;
-    const float *r;
+    const grid_t *grid;
+    size_t sites, padded; /* sites: with data */
+    double neighbourhood;
+    float *r;
     double *c;      /* [ny][padded] */
     double *column; /* 3 x [nx + NEIGHBOURHOOD] and 3 x [nx] */
 } work_t;
@@ -32,11 +34,16 @@ static double ratio(double a, double b) {
 
 /* Moments; c = r - mean. Differences from the first site make a uniform frame's c exactly 0. */
 static void moments(const work_t *w, measures_t *m) {
-    size_t n = w->ny * w->nx;
-    double first = (double)w->r[0], sum = 0.0, sum_abs = 0.0, squares = 0.0;
+    const unsigned char *mask = w->grid->mask;
+    size_t ny = w->grid->ny, nx = w->grid->nx, origin = 0;
+    while (mask && !mask[origin])
+        origin++;
+    double first = (double)w->r[origin], sum = 0.0, sum_abs = 0.0, squares = 0.0;
     m->min = m->max = first;
     m->finite = true;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = origin; i < ny * nx; i++) {
+        if (mask && !mask[i])
+            continue;
         double r = (double)w->r[i];
         m->finite = m->finite && isfinite(r);
         sum += r - first;
@@ -44,28 +51,49 @@ static void moments(const work_t *w, measures_t *m) {
         m->min = r < m->min ? r : m->min;
         m->max = r > m->max ? r : m->max;
     }
-    double offset = sum / (double)n;
-    for (size_t y = 0; y < w->ny; y++) {
-        for (size_t x = 0; x < w->nx; x++) {
-            double c = (double)w->r[y * w->nx + x] - first - offset;
+    double n = (double)w->sites, offset = sum / n;
+    for (size_t y = 0; y < ny; y++) {
+        for (size_t x = 0; x < nx; x++) {
+            double c = (double)w->r[y * nx + x] - first - offset;
+            c = grid_has(w->grid, y, x) ? c : 0.0;
             w->c[y * w->padded + x] = c;
             squares += c * c;
         }
     }
     m->mean = first + offset;
-    m->mean_abs = sum_abs / (double)n;
-    m->variance = squares / (double)n;
+    m->mean_abs = sum_abs / n;
+    m->variance = squares / n;
     m->global_synchrony = ratio(fabs(m->mean), m->mean_abs);
 }
 
-/* out[x] = sum of column[x .. x + window), column extended periodically around `before` sites. */
-static void sum_row(double *column, size_t nx, size_t window, double *out) {
+static size_t window_of(size_t n, bool open) {
+    return open || n > NEIGHBOURHOOD ? NEIGHBOURHOOD : n;
+}
+
+/* Mean number of sites with data in the neighbourhood of one, itself among them. */
+static double neighbourhood_mean(const grid_t *grid) {
+    size_t ny = grid->ny, nx = grid->nx, pairs = 0, row, column;
+    size_t window_y = window_of(ny, grid->open), window_x = window_of(nx, grid->open);
+    if (!grid->open && !grid->mask)
+        return (double)(window_y * window_x);
+    for (size_t y = 0; y < ny; y++)
+        for (size_t x = 0; x < nx; x++)
+            for (size_t k = 0; grid_has(grid, y, x) && k < window_y * window_x; k++)
+                pairs += grid_around(y, k / window_x, ny, window_y, grid->open, &row) &&
+                         grid_around(x, k % window_x, nx, window_x, grid->open, &column) &&
+                         grid_has(grid, row, column);
+    return (double)pairs / (double)grid_count(grid);
+}
+
+/* out[x] = sum of column[x .. x + window), column extended around `before` sites: periodically, or
+ * by zeros. */
+static void sum_row(double *column, size_t nx, size_t window, bool open, double *out) {
     size_t before = window / 2;
     memmove(column + before, column, nx * sizeof *column);
     for (size_t k = 0; k < before; k++)
-        column[k] = column[before + nx - before + k];
+        column[k] = open ? 0.0 : column[before + nx - before + k];
     for (size_t k = before + nx; k < nx + window - 1; k++)
-        column[k] = column[k - nx];
+        column[k] = open ? 0.0 : column[k - nx];
     memset(out, 0, nx * sizeof *out);
     for (size_t k = 0; k < window; k++)
         for (size_t x = 0; x < nx; x++)
@@ -73,11 +101,13 @@ static void sum_row(double *column, size_t nx, size_t window, double *out) {
 }
 
 /* Local synchrony and Moran's index: sums of r, |r| and c over the sites' neighbourhoods, each
- * added up afresh, so that a silent neighbourhood sums to exactly 0. */
+ * added up afresh, so that a silent neighbourhood sums to exactly 0. Neighbourhoods of different
+ * sizes: (N / sum of weights) sum_ij w_ij c_i c_j / sum_i c_i^2, w_ij = 1 for neighbours (Moran,
+ * Biometrika 37, 1950; Cliff & Ord, Spatial Processes, 1981, eq. 1.44). */
 static void neighbourhoods(const work_t *w, measures_t *m) {
-    size_t ny = w->ny, nx = w->nx;
-    size_t window_y = ny < NEIGHBOURHOOD ? ny : NEIGHBOURHOOD;
-    size_t window_x = nx < NEIGHBOURHOOD ? nx : NEIGHBOURHOOD;
+    const grid_t *grid = w->grid;
+    size_t ny = grid->ny, nx = grid->nx, row;
+    size_t window_y = window_of(ny, grid->open), window_x = window_of(nx, grid->open);
     double *column[3], *box[3], synchrony = 0.0, product = 0.0;
     for (int k = 0; k < 3; k++) {
         column[k] = w->column + (size_t)k * (nx + NEIGHBOURHOOD);
@@ -86,7 +116,8 @@ static void neighbourhoods(const work_t *w, measures_t *m) {
     for (size_t y = 0; y < ny; y++) {
         memset(w->column, 0, 3 * (nx + NEIGHBOURHOOD) * sizeof *w->column);
         for (size_t k = 0; k < window_y; k++) {
-            size_t row = (y + ny - window_y / 2 + k) % ny;
+            if (!grid_around(y, k, ny, window_y, grid->open, &row))
+                continue;
             const float *r = w->r + row * nx;
             const double *c = w->c + row * w->padded;
             for (size_t x = 0; x < nx; x++) {
@@ -96,26 +127,31 @@ static void neighbourhoods(const work_t *w, measures_t *m) {
             }
         }
         for (int k = 0; k < 3; k++)
-            sum_row(column[k], nx, window_x, box[k]);
+            sum_row(column[k], nx, window_x, grid->open, box[k]);
         const double *c = w->c + y * w->padded;
         for (size_t x = 0; x < nx; x++) {
+            if (!grid_has(grid, y, x))
+                continue;
             synchrony += ratio(fabs(box[0][x]), box[1][x]);
             product += c[x] * box[2][x];
         }
     }
-    double sites = (double)(ny * nx);
+    double sites = (double)w->sites;
     m->local_synchrony = synchrony / sites;
-    m->moran = ratio(product, (double)(window_y * window_x) * m->variance * sites);
+    m->moran = ratio(product, w->neighbourhood * m->variance * sites);
 }
 
 static void measure(const work_t *w, fftw_plan plan, bool with_persistence, measures_t *m) {
     *m = (measures_t){.memory = true};
+    for (size_t i = 0; w->grid->mask && i < grid_sites(w->grid); i++)
+        if (!w->grid->mask[i])
+            w->r[i] = 0.0f;
     moments(w, m);
     if (!m->finite)
         return;
     neighbourhoods(w, m);
     if (with_persistence)
-        m->memory = persistence_frame(w->r, w->ny, w->nx, &m->persistence) == STATUS_OK;
+        m->memory = persistence_frame(w->r, w->grid, &m->persistence) == STATUS_OK;
     fftw_execute_dft_r2c(plan, w->c, (fftw_complex *)w->c);
 }
 
@@ -148,7 +184,8 @@ static double contrast(const double *amplitude, size_t ny, size_t nx) {
 }
 
 typedef struct {
-    size_t frames, chunk;
+    size_t frames, chunk, sites;
+    double neighbourhood;
     measures_t *measures; /* [frames] */
     float *buffer;        /* [chunk][ny][nx] */
     double *c;            /* [chunk][ny][padded] */
@@ -189,7 +226,10 @@ static status_t pass_create(const field_t *field, pass_t *pass) {
     size_t ny = field->grid.ny, nx = field->grid.nx, padded = 2 * (nx / 2 + 1),
            chunk = chunk_of(field);
     size_t threads = (size_t)omp_get_max_threads();
-    *pass = (pass_t){.frames = field->frames, .chunk = chunk};
+    *pass = (pass_t){.frames = field->frames,
+                     .chunk = chunk,
+                     .sites = grid_count(&field->grid),
+                     .neighbourhood = neighbourhood_mean(&field->grid)};
     pass->measures = calloc(field->frames, sizeof *pass->measures);
     pass->buffer = malloc(chunk * ny * nx * sizeof *pass->buffer);
     pass->c = fftw_alloc_real(chunk * ny * padded);
@@ -205,6 +245,16 @@ static status_t pass_create(const field_t *field, pass_t *pass) {
     return STATUS_OK;
 }
 
+static status_t not_finite(const field_t *field, const float *frame, size_t t) {
+    size_t i = 0, nx = field->grid.nx;
+    while (i + 1 < grid_sites(&field->grid) && isfinite(frame[i]))
+        i++;
+    FAIL(STATUS_FAILED,
+         "frame %zu from the onset holds %g at site (y %zu, x %zu): order parameters need complete "
+         "frames; interpolate it, or mask the site with NaN in every frame",
+         t, (double)frame[i], i / nx, i % nx);
+}
+
 static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) {
     size_t ny = field->grid.ny, nx = field->grid.nx, bins = nx / 2 + 1, padded = 2 * bins;
     size_t n = field->frames - first < pass->chunk ? field->frames - first : pass->chunk;
@@ -212,9 +262,10 @@ static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) 
 #pragma omp parallel for schedule(guided)
     for (size_t i = 0; i < n; i++) {
         size_t thread = (size_t)omp_get_thread_num();
-        work_t w = {ny,
-                    nx,
+        work_t w = {&field->grid,
+                    pass->sites,
                     padded,
+                    pass->neighbourhood,
                     pass->buffer + i * ny * nx,
                     pass->c + i * ny * padded,
                     pass->columns + thread * 6 * (nx + NEIGHBOURHOOD)};
@@ -223,10 +274,7 @@ static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) 
     }
     for (size_t i = 0; i < n; i++) {
         if (!pass->measures[first + i].finite)
-            FAIL(STATUS_FAILED,
-                 "frame %zu from the onset holds a value that is not a number or "
-                 "infinite: order parameters need complete frames",
-                 first + i);
+            return not_finite(field, pass->buffer + i * ny * nx, first + i);
         if (!pass->measures[first + i].memory)
             FAIL(STATUS_FAILED, "order parameters: no memory for persistence");
     }
@@ -242,7 +290,7 @@ static status_t measure_chunk(const field_t *field, pass_t *pass, size_t first) 
 /* Means over frames; spatial spectrum's n = 0 from the frames' means, less their mean where the
  * field never changes sign. */
 static void average(const field_t *field, const pass_t *pass, order_t *order) {
-    double frames = (double)pass->frames, sites = (double)(field->grid.ny * field->grid.nx);
+    double frames = (double)pass->frames, sites = (double)pass->sites;
     double variance = 0.0, global_variance = 0.0, persistence = 0.0, uniform = 0.0;
     double early = 0.0, late = 0.0; /* squared deviations in the first and last third */
     size_t third = pass->frames >= 3 ? pass->frames / 3 : 1;
@@ -271,6 +319,7 @@ static void average(const field_t *field, const pass_t *pass, order_t *order) {
             late += pass->measures[t].variance + deviation * deviation;
     }
     order->trend = sqrt(ratio(late, early));
+    order->neighbourhood = pass->neighbourhood;
     pass->amplitude[0] = uniform;
     order->spatial_std = sqrt(variance);
     order->global_std = sqrt(global_variance);

@@ -15,7 +15,8 @@ typedef struct {
 
 typedef struct {
     const field_t *field;
-    size_t rows, columns; /* sites of a block: whole rows, or a part of one row */
+    size_t rows, columns;                 /* sites of a block: whole rows, or a part of one row */
+    size_t row_at, column_at, columns_at; /* of the block that was read last */
     size_t batch, bins, threads;
     double mean;  /* the field's */
     float *block; /* [frames][rows][columns] */
@@ -94,6 +95,9 @@ static status_t pass_create(const field_t *field, double mean, pass_t *pass) {
 static status_t read_block(pass_t *pass, size_t first_row, size_t n_rows, size_t first_column,
                            size_t n_columns) {
     const field_t *field = pass->field;
+    pass->row_at = first_row;
+    pass->column_at = first_column;
+    pass->columns_at = n_columns;
     if (pass->row == NULL)
         return field->read(field->context, 0, field->frames, first_row, n_rows, pass->block);
     for (size_t first = 0; first < field->frames; first += pass->row_frames) {
@@ -132,6 +136,11 @@ static void take_site(const pass_t *pass, const float *values, size_t sites, dou
     }
 }
 
+static bool has_data(const pass_t *pass, size_t site) {
+    return grid_has(&pass->field->grid, pass->row_at + site / pass->columns_at,
+                    pass->column_at + site % pass->columns_at);
+}
+
 /* Sites [first, end) of a block of `sites`: their sums and summed amplitude spectrum. */
 static void take_batch(const pass_t *pass, size_t first, size_t end, size_t sites, sums_t *sums,
                        double *amplitude) {
@@ -141,7 +150,7 @@ static void take_batch(const pass_t *pass, size_t first, size_t end, size_t site
     *sums = (sums_t){0};
     for (size_t s = first; s < first + pass->batch; s++) {
         double *one = series + (s - first) * frames;
-        if (s < end)
+        if (s < end && has_data(pass, s))
             take_site(pass, pass->block + s, sites, one, sums);
         else
             for (size_t t = 0; t < frames; t++)
@@ -220,7 +229,7 @@ status_t order_temporal_pass(const field_t *field, order_t *order) {
     if (status == STATUS_OK)
         status = all_blocks(&pass, &total);
     if (status == STATUS_OK) {
-        double sites = (double)(field->grid.ny * field->grid.nx);
+        double sites = (double)grid_count(&field->grid);
         order->cv = total.with_cv > 0 ? total.cv / (double)total.with_cv : 0.0;
         order->temporal_std = sqrt(total.variance / sites);
         order->static_std = sqrt(total.deviation_squared / sites);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/detect/detect.h"
+
 static double *member(order_t *order, const order_parameter_t *parameter) {
     return (double *)((char *)order + parameter->offset);
 }
@@ -82,20 +84,26 @@ static void summarize(observed_t *o) {
         count_regimes(o, o->all.reason);
 }
 
-static status_t measure(const field_t *field, const verdict_context_t *context, seen_t *seen) {
+static status_t measure(const field_t *field, const verdict_context_t *context, dataset_t *found,
+                        seen_t *seen) {
     TRY(order_compute(field, &seen->order));
-    verdict_context_t of_data = verdict_context_unknown(field, &seen->order);
-    verdict(&seen->order, context ? context : &of_data, &seen->regime, seen->reason);
+    TRY(detect_waves(field, found));
+    waves_seen_t waves = waves_seen(found);
+    verdict_context_t of_data = verdict_context_unknown(&seen->order);
+    verdict(&seen->order, &waves, context ? context : &of_data, &seen->regime, seen->reason);
     return STATUS_OK;
 }
 
 status_t observed_measure(const field_t *field, size_t first, const verdict_context_t *context,
-                          observed_t *observed) {
+                          observed_t *observed, dataset_t *found) {
     for (size_t i = 0; i < observed->trials; i++) {
         char message[1024];
+        dataset_t own = {0};
         if (field->choose)
             field->choose(field->context, first + i);
-        status_t status = measure(field, context, &observed->trial[i]);
+        status_t status =
+            measure(field, context, i == 0 && found ? found : &own, &observed->trial[i]);
+        dataset_destroy(&own);
         snprintf(message, sizeof message, "%s", status_message());
         if (status != STATUS_OK && field->trials > 1)
             FAIL(status, "trial %zu: %s", first + i, message);

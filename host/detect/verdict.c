@@ -43,10 +43,10 @@ verdict_context_t verdict_context_potential(const config_t *config, uint32_t pop
                                .chance = 1.0 / neighbourhood(p->lattice[1], p->lattice[0])};
 }
 
-verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order) {
+verdict_context_t verdict_context_unknown(const order_t *order) {
     return (verdict_context_t){.noise_unknown = true,
                                .two_signed = order->min < 0.0 && order->max > 0.0,
-                               .chance = 1.0 / neighbourhood(field->grid.ny, field->grid.nx)};
+                               .chance = 1.0 / order->neighbourhood};
 }
 
 static void because(char reason[200], const char *format, ...)
@@ -58,7 +58,17 @@ static void because(char reason[200], const char *format, ...) {
     va_end(arguments);
 }
 
-void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, char reason[200]) {
+waves_seen_t waves_seen(const dataset_t *found) {
+    waves_seen_t seen = {.at_rest = dataset_value(found, "wave/at_rest_share"),
+                         .frequency_hz = dataset_value(found, "wave/frequency_hz")};
+    const dataset_item_t *share = dataset_find(found, "wave/peak_share");
+    for (size_t i = 0; share && i < share->count; i++)
+        seen.moving += share->values[i];
+    return seen;
+}
+
+void verdict(const order_t *o, const waves_seen_t *waves, const verdict_context_t *c,
+             regime_t *regime, char reason[200]) {
     double rms = sqrt(o->temporal_std * o->temporal_std + o->static_std * o->static_std);
     double scale = c->scale > 0.0 ? c->scale : fmax(o->mean_activity, rms);
     double share = o->temporal_std > 0.0 ? o->global_std / o->temporal_std : 0.0;
@@ -67,6 +77,7 @@ void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, cha
     bool incoherent = moran <= 0.1 && o->spatial_contrast < 10.0;
     double index = o->oscillation_index;
     bool moves = o->temporal_std >= rms / 3.0;
+    bool travels = waves->moving >= 1.0 / 3.0 && waves->at_rest < 0.5;
 
     if (c->two_signed && o->global_synchrony >= 0.5 && o->mean_activity > 3.0 * c->noise &&
         o->mean_activity > 0.01 * scale && o->temporal_std < o->mean_activity / 3.0) {
@@ -100,6 +111,10 @@ void verdict(const order_t *o, const verdict_context_t *c, regime_t *regime, cha
         *regime = REGIME_WAVE;
         because(reason, "neighbours agree, the sheet does not, and it swings at %.1f Hz, |n| %.1f",
                 o->frequency_hz, o->wavenumber);
+    } else if (travels && share < 0.35 && coherent && o->wavenumber > 0.0) {
+        *regime = REGIME_WAVE;
+        because(reason, "waves that stand out of noise carry %.0f %% of what moves, at %.1f Hz",
+                100.0 * waves->moving, waves->frequency_hz);
     } else if (index < 0.35 && moves && o->span_ms < 10.0 * c->tau_ms) {
         *regime = REGIME_UNDECIDED;
         because(reason,

@@ -2,6 +2,7 @@
 #ifndef BRISC_VERDICT_H
 #define BRISC_VERDICT_H
 
+#include "host/detect/dataset.h"
 #include "host/detect/order.h"
 
 /* What one has to know of the network, not of the theory, to read its rates. */
@@ -14,12 +15,20 @@ typedef struct {
     double chance;      /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
 } verdict_context_t;
 
+/* Waves that stand out of what noise gives (wave.h). */
+typedef struct {
+    double moving;  /* share of the variance in time that the stated peaks carry; 0: none stated */
+    double at_rest; /* share of the variance over space that does not move; NAN: not known */
+    double frequency_hz; /* of the strongest */
+} waves_seen_t;
+
+waves_seen_t waves_seen(const dataset_t *found); /* of the group "wave", which need not be there */
+
 /* For the rates, and for the potentials, of that population. */
 verdict_context_t verdict_context(const config_t *config, uint32_t population);
 verdict_context_t verdict_context_potential(const config_t *config, uint32_t population);
-/* For measured data, of which nothing is known but the field: no noise level, no
- * bound. */
-verdict_context_t verdict_context_unknown(const field_t *field, const order_t *order);
+/* For measured data, of which nothing is known but what was seen: no noise level, no bound. */
+verdict_context_t verdict_context_unknown(const order_t *order);
 
 /* With A = rms deviation of r from its mean over time and neurons, C = global_std / temporal_std,
  * O = oscillation index, S = Moran's index beyond chance, in this order:
@@ -30,13 +39,14 @@ verdict_context_t verdict_context_unknown(const field_t *field, const order_t *o
  *   (undecided     last third's deviations over the first's beyond 2 or below 1/2: not stationary)
  *   oscillation    O >= 0.5 and C >= 0.5
  *   (undecided     O < 0.35, it moves, and less than 10 tau were observed: too short for a rhythm)
- *   wave           O >= 0.5, C < 0.35, S high, |n| > 0
+ *   wave           C < 0.35, S high, |n| > 0, and O >= 0.5; or, of less than half of it at rest,
+ *                  stated waves carry a third of the variance in time
  *   bump           O < 0.35, S high, |n| > 0
  *   chaos          O < 0.35, S low, C < 0.35, temporal_std >= A / 3 (it moves: not frozen
  * disorder), noise known S is high from 0.2 (or where the spatial spectrum's peak is 20 times its
  * mean: patterns finer than the neighbourhood), low to 0.1. Everything else is undecided; `reason`
  * says why. */
-void verdict(const order_t *order, const verdict_context_t *context, regime_t *regime,
-             char reason[200]);
+void verdict(const order_t *order, const waves_seen_t *waves, const verdict_context_t *context,
+             regime_t *regime, char reason[200]);
 
 #endif

@@ -81,18 +81,24 @@ status_t h5_dimensions(h5_file_t *file, const char *path, int *rank, size_t dime
  * characters; "" where there is none. */
 status_t h5_dimension_coordinate(h5_file_t *file, const char *path, int dimension, char *coordinate,
                                  size_t size);
-/* A variable of frames: (time, y, x), or (trial, time, y, x) where the first coordinate is called
- * `trial`. */
+/* A variable of frames: (time, y, x), or (trial, time, y, x) where a dimension is called `trial`.
+ * Dimensions that are called so (their label, or the name of their scale: time, t, frame; y, y_*,
+ * row; x, x_*, column) may stand in any order; one without a name is the one left over, several are
+ * in that order. Those of MATLAB's variables, which have no names, are (row, column, time[,
+ * trial]), which MATLAB stores the other way round. */
+enum { H5_TRIAL, H5_TIME, H5_Y, H5_X, H5_ROLES };
 typedef struct {
     size_t trials, frames, ny, nx;
-    int by_trial; /* has the dimension; else trials is 1 */
+    int by_trial;            /* has the dimension; else trials is 1 */
+    int dimension[H5_ROLES]; /* of the trial (-1: none), time, y, x */
 } h5_frames_t;
 status_t h5_frames(h5_file_t *file, const char *path, h5_frames_t *frames); /* fails for others */
 status_t h5_trials(h5_file_t *file, const char *path, size_t trials); /* coordinate 0, 1, ... */
 /* Frame `index` of one trial: [ny][nx]. */
 status_t h5_write_frame(h5_file_t *file, const char *path, size_t trial, size_t index,
                         const float *frame);
-/* Block of one trial's frames, of any number type: out[n_frames][n_rows][nx]. */
+/* Block of one trial's frames, of any number type: out[n_frames][n_rows][nx]. Where the dimensions
+ * stand in another order it takes as much memory again. */
 status_t h5_read_block(h5_file_t *file, const char *path, size_t trial, size_t first_frame,
                        size_t n_frames, size_t first_row, size_t n_rows, float *out);
 /* Paths of all variables of frames, in the order of their creation where the file keeps it, else by

@@ -88,10 +88,16 @@ status_t snapshot_copy_frames(snapshot_writer_t *writer, const char *from,
                               const checkpoint_t *checkpoint);
 
 /* The stored frames of one variable from `onset_ms` on (NULL variable: the first population's
- * rate; the file's own onset if onset_ms < 0), trial 0 first. Works on any HDF5 file with a
- * (time, y, x) or (trial, time, y, x) variable of numbers; frames not written yet (frames_written)
+ * rate; the file's own onset, or its first frame, if onset_ms < 0), trial 0 first. Works on any
+ * HDF5 or netCDF-4 file with a (time, y, x) or (trial, time, y, x) variable of numbers, in another
+ * order where its dimensions have these names (h5_frames), plain or packed as CF has it
+ * (scale_factor, add_offset, _FillValue, missing_value); times, units and spacing from its
+ * coordinates (axes_times, axes_grid). Sites that are NaN in the first frame are masked; one that
+ * is NaN, or infinite, only sometimes is an error of the read that meets it. open: the sheet's
+ * edges are edges; else as the file says (axes_boundary). Frames not written yet (frames_written)
  * are left out. The file must stay open. */
-status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, field_t *field);
+status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, bool open,
+                        field_t *field);
 void snapshot_field_destroy(field_t *field);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/io/snapshot.h"
+#include "host/io/snapshot_axes.h"
 
 enum { PATH_SIZE = 256 };
 
@@ -11,17 +12,69 @@ enum { PATH_SIZE = 256 };
  * over a run of 10^5 frames stay within it. */
 static const double uneven_max = 0.01;
 
+/* How stored numbers stand for values: number * scale + offset, none where it is one of `fill`
+ * (CF conventions 2.5.1 and 8.1). */
+typedef struct {
+    bool packed;
+    double scale, offset;
+    float fill[2];
+} packing_t;
+
 typedef struct {
     h5_file_t *file;
     char *variable;
-    size_t trial, first_frame;
+    size_t trial, first_frame, nx;
+    packing_t packing;
+    unsigned char *mask; /* [ny][nx]; NULL: data everywhere */
+    char length[32];     /* the grid's */
 } source_t;
+
+static packing_t packing_of(h5_file_t *file, const char *variable) {
+    static const char *const name[2] = {"_FillValue", "missing_value"};
+    packing_t p = {.scale = 1.0, .fill = {NAN, NAN}};
+    for (int k = 0; k < 2; k++) {
+        double value = NAN;
+        if (h5_read_attribute_double(file, variable, name[k], &value) == STATUS_OK)
+            p.fill[k] = (float)value;
+        p.packed = p.packed || !isnan(p.fill[k]);
+    }
+    if (h5_read_attribute_double(file, variable, "scale_factor", &p.scale) == STATUS_OK)
+        p.packed = true;
+    if (h5_read_attribute_double(file, variable, "add_offset", &p.offset) == STATUS_OK)
+        p.packed = true;
+    return p;
+}
+
+static void unpack(const packing_t *p, size_t n, float *values) {
+    for (size_t i = 0; i < n; i++) {
+        bool none = values[i] == p->fill[0] || values[i] == p->fill[1];
+        values[i] = none ? NAN : (float)((double)values[i] * p->scale + p->offset);
+    }
+}
 
 static status_t read_source(void *context, size_t first_frame, size_t n_frames, size_t first_row,
                             size_t n_rows, float *out) {
-    source_t *source = context;
-    return h5_read_block(source->file, source->variable, source->trial,
-                         source->first_frame + first_frame, n_frames, first_row, n_rows, out);
+    const source_t *source = context;
+    size_t frame = source->first_frame + first_frame, block = n_rows * source->nx;
+    TRY(h5_read_block(source->file, source->variable, source->trial, frame, n_frames, first_row,
+                      n_rows, out));
+    if (source->packing.packed)
+        unpack(&source->packing, n_frames * block, out);
+    const unsigned char *mask = source->mask ? source->mask + first_row * source->nx : NULL;
+    for (size_t t = 0; t < n_frames; t++)
+        for (size_t i = 0; i < block; i++) {
+            float value = out[t * block + i];
+            bool expected = !mask || mask[i];
+            if (expected ? isfinite(value) : isnan(value))
+                continue;
+            FAIL(STATUS_FAILED,
+                 "%s: %s is %g in frame %zu at site (y %zu, x %zu), %s: a site must have data in "
+                 "every frame or be NaN in every frame; interpolate it, or mask it throughout",
+                 h5_path(source->file), source->variable, (double)value, frame + t,
+                 first_row + i / source->nx, i % source->nx,
+                 expected ? "which had data in the first frame" : "which had none in the first");
+        }
+    return STATUS_OK;
 }
 
 static void choose_trial(void *context, size_t trial) {
@@ -54,68 +107,20 @@ static status_t choose_variable(h5_file_t *file, const char *wanted, char path[P
     if (chosen != NULL)
         snprintf(path, PATH_SIZE, "%s", chosen);
     free(found);
+    int rank = 0;
+    size_t size[4];
+    h5_frames_t frames;
+    if (chosen == NULL && wanted != NULL && h5_dimensions(file, wanted, &rank, size) == STATUS_OK &&
+        rank > 2) {
+        TRY(h5_frames(file, wanted, &frames)); /* says what it lacks, unless it is a link */
+        snprintf(path, PATH_SIZE, "%s", without_root(wanted));
+        return STATUS_OK;
+    }
     if (chosen == NULL)
         FAIL(STATUS_USAGE, "%s: has no (time, y, x) variable %s; %s%s (--variable names one)",
              h5_path(file), wanted != NULL ? wanted : "rate_*",
              list[0] != '\0' ? "it has " : "it has none of three dimensions, nor with trials",
              list);
-    return STATUS_OK;
-}
-
-/* Milliseconds in one unit of the time coordinate. */
-static status_t time_unit(h5_file_t *file, const char *coordinate, double *unit_ms) {
-    static const struct {
-        const char *name;
-        double ms;
-    } units[] = {{"ms", 1},     {"millisecond", 1}, {"milliseconds", 1}, {"s", 1000},
-                 {"sec", 1000}, {"second", 1000},   {"seconds", 1000}};
-    char *text = NULL;
-    *unit_ms = 1.0;
-    if (h5_read_attribute_text(file, coordinate, "units", &text) != STATUS_OK || text[0] == '\0') {
-        free(text);
-        status_warn("%s: %s has no units; taken as ms", h5_path(file), coordinate);
-        return STATUS_OK;
-    }
-    size_t i = 0, n = sizeof units / sizeof units[0];
-    while (i < n && strcmp(units[i].name, text) != 0)
-        i++;
-    char named[64];
-    snprintf(named, sizeof named, "%s", text);
-    free(text);
-    if (i == n)
-        FAIL(STATUS_USAGE, "%s: %s is in \"%s\"; its units must be ms or s", h5_path(file),
-             coordinate, named);
-    *unit_ms = units[i].ms;
-    return STATUS_OK;
-}
-
-/* times[frames] in ms, from the variable's time coordinate, else from `time` beside it, else from
- * the root attribute frame_ms. */
-static status_t read_times(h5_file_t *file, const char *variable, int by_trial, size_t frames,
-                           double *times) {
-    char coordinate[PATH_SIZE];
-    int rank = 0;
-    size_t size[4];
-    double unit_ms = 1.0;
-    TRY(h5_dimension_coordinate(file, variable, by_trial, coordinate, sizeof coordinate));
-    if (coordinate[0] == '\0') {
-        const char *slash = strrchr(variable, '/');
-        int parent = slash != NULL ? (int)(slash - variable) + 1 : 0;
-        snprintf(coordinate, sizeof coordinate, "%.*stime", parent, variable);
-    }
-    if (h5_dimensions(file, coordinate, &rank, size) == STATUS_OK && rank == 1 &&
-        size[0] == frames) {
-        TRY(time_unit(file, coordinate, &unit_ms));
-        TRY(h5_read(file, coordinate, H5T_NATIVE_DOUBLE, times));
-        for (size_t i = 0; i < frames; i++)
-            times[i] *= unit_ms;
-        return STATUS_OK;
-    }
-    if (h5_read_attribute_double(file, "/", "frame_ms", &unit_ms) != STATUS_OK)
-        status_warn("%s: %s has no time coordinate; taken as one frame a ms", h5_path(file),
-                    variable);
-    for (size_t i = 0; i < frames; i++)
-        times[i] = (double)i * unit_ms;
     return STATUS_OK;
 }
 
@@ -144,53 +149,105 @@ static status_t choose_frames(h5_file_t *file, const char *variable, const doubl
     return STATUS_OK;
 }
 
-status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, field_t *field) {
-    char path[PATH_SIZE];
-    h5_frames_t stored;
-    size_t first;
-    *field = (field_t){0};
-    TRY(choose_variable(file, variable, path));
-    TRY(h5_frames(file, path, &stored));
-    size_t written = stored.frames;
-    int64_t frames_written;
-    int written_rank;
-    size_t written_size[4];
-    if (h5_dimensions(file, "frames_written", &written_rank, written_size) == STATUS_OK &&
-        written_rank == 0) {
-        TRY(h5_read(file, "frames_written", H5T_NATIVE_INT64, &frames_written));
-        if (frames_written >= 0 && (size_t)frames_written < written)
-            written = (size_t)frames_written;
-    }
+/* Frames that are there: a stopped run's file has places for more. */
+static status_t count_written(h5_file_t *file, size_t *frames) {
+    int64_t written;
+    int rank;
+    size_t size[4];
+    if (h5_dimensions(file, "frames_written", &rank, size) != STATUS_OK || rank != 0)
+        return STATUS_OK;
+    TRY(h5_read(file, "frames_written", H5T_NATIVE_INT64, &written));
+    if (written >= 0 && (size_t)written < *frames)
+        *frames = (size_t)written;
+    return STATUS_OK;
+}
+
+static status_t find_frames(h5_file_t *file, const char *variable, const h5_frames_t *stored,
+                            double onset_ms, size_t *first, field_t *field) {
+    size_t written = stored->frames;
+    TRY(count_written(file, &written));
     if (onset_ms < 0.0 && h5_read_attribute_double(file, "/", "onset_ms", &onset_ms) != STATUS_OK)
-        onset_ms = 0.0;
-    double *times = malloc((stored.frames + 1) * sizeof *times);
+        onset_ms = -INFINITY;
+    double *times = malloc((stored->frames + 1) * sizeof *times);
     if (times == NULL)
         FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
-    status_t status = read_times(file, path, stored.by_trial, stored.frames, times);
+    status_t status = axes_times(file, variable, stored, times);
+    if (isinf(onset_ms))
+        onset_ms = status == STATUS_OK && stored->frames > 0 ? times[0] : 0.0;
     if (status == STATUS_OK)
-        status = choose_frames(file, path, times, written, onset_ms, &first, field);
+        status = choose_frames(file, variable, times, written, onset_ms, first, field);
     free(times);
+    return status;
+}
+
+/* The sites that are NaN in the first frame; every later read holds the others to theirs. */
+static status_t find_mask(source_t *source, size_t sites, grid_t *grid) {
+    size_t count = 0;
+    float *frame = malloc(sites * sizeof *frame);
+    source->mask = malloc(sites);
+    status_t status = frame && source->mask
+                          ? h5_read_block(source->file, source->variable, 0, source->first_frame, 1,
+                                          0, grid->ny, frame)
+                          : status_fail(STATUS_FAILED, __FILE__, __LINE__, "%s: no memory",
+                                        h5_path(source->file));
+    if (status == STATUS_OK && source->packing.packed)
+        unpack(&source->packing, sites, frame);
+    for (size_t i = 0; status == STATUS_OK && i < sites; i++)
+        count += source->mask[i] = !isnan(frame[i]);
+    free(frame);
     TRY(status);
-    source_t *source = malloc(sizeof *source);
-    if (source == NULL || (source->variable = strdup(path)) == NULL) {
-        free(source);
-        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    if (count == 0)
+        FAIL(STATUS_FAILED, "%s: frame %zu of %s is NaN at every site: there are no data",
+             h5_path(source->file), source->first_frame, source->variable);
+    if (count < sites) {
+        grid->mask = source->mask;
+        status_warn("%s: %zu of the %zu sites of %s hold no data (NaN) and are left out",
+                    h5_path(source->file), sites - count, sites, source->variable);
+        return STATUS_OK;
     }
-    source->file = file;
-    source->trial = 0;
-    source->first_frame = first;
-    field->trials = stored.trials;
-    field->grid = grid_torus(stored.ny, stored.nx);
-    field->context = source;
-    field->read = read_source;
-    field->choose = choose_trial;
+    free(source->mask);
+    source->mask = NULL;
     return STATUS_OK;
+}
+
+static status_t open_source(h5_file_t *file, const char *variable, double onset_ms, bool open,
+                            source_t *source, field_t *field) {
+    h5_frames_t stored;
+    char path[PATH_SIZE];
+    TRY(choose_variable(file, variable, path));
+    TRY(h5_frames(file, path, &stored));
+    source->file = file;
+    source->variable = strdup(path);
+    if (source->variable == NULL)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    TRY(find_frames(file, path, &stored, onset_ms, &source->first_frame, field));
+    TRY(axes_grid(file, path, &stored, source->length, &field->grid));
+    source->nx = stored.nx;
+    source->packing = packing_of(file, path);
+    TRY(find_mask(source, stored.ny * stored.nx, &field->grid));
+    field->trials = stored.trials;
+    field->grid.open = open;
+    return open ? STATUS_OK : axes_boundary(file, path, &field->grid);
+}
+
+status_t snapshot_field(h5_file_t *file, const char *variable, double onset_ms, bool open,
+                        field_t *field) {
+    source_t *source = calloc(1, sizeof *source);
+    if (source == NULL)
+        FAIL(STATUS_FAILED, "%s: no memory", h5_path(file));
+    *field = (field_t){.context = source, .read = read_source, .choose = choose_trial};
+    status_t status = open_source(file, variable, onset_ms, open, source, field);
+    if (status != STATUS_OK)
+        snapshot_field_destroy(field);
+    return status;
 }
 
 void snapshot_field_destroy(field_t *field) {
     source_t *source = field->context;
-    if (source != NULL)
+    if (source != NULL) {
         free(source->variable);
+        free(source->mask);
+    }
     free(source);
     *field = (field_t){0};
 }

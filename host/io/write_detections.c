@@ -1,6 +1,7 @@
 #include "host/io/write_detections.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PATH_SIZE = DATASET_NAME + 16 };
@@ -32,8 +33,18 @@ static status_t put_item(h5_file_t *file, const dataset_t *found, const dataset_
             return STATUS_OK;
     }
     path_of(item->name, path);
-    return h5_variable(file, path, H5T_NATIVE_DOUBLE, item->rank, coordinates, item->values,
-                       item->unit, item->long_name);
+    if (item->rank < 2)
+        return h5_variable(file, path, H5T_NATIVE_DOUBLE, item->rank, coordinates, item->values,
+                           item->unit, item->long_name);
+    float *map = malloc(item->count * sizeof *map);
+    if (!map)
+        FAIL(STATUS_FAILED, "%s: no memory for %zu values of %s", h5_path(file), item->count, path);
+    for (size_t i = 0; i < item->count; i++)
+        map[i] = (float)item->values[i];
+    status_t status = h5_variable(file, path, H5T_NATIVE_FLOAT, item->rank, coordinates, map,
+                                  item->unit, item->long_name);
+    free(map);
+    return status;
 }
 
 status_t write_detections(h5_file_t *file, const dataset_t *found) {
@@ -42,7 +53,7 @@ status_t write_detections(h5_file_t *file, const dataset_t *found) {
     for (size_t k = 0; k < found->axes; k++)
         bytes += found->axis[k].size * sizeof(double);
     for (size_t k = 0; k < found->items; k++)
-        bytes += found->item[k].count * sizeof(double);
+        bytes += found->item[k].count * (found->item[k].rank < 2 ? sizeof(double) : sizeof(float));
     TRY(h5_reserve(file, bytes, "/detections"));
     if (H5Lexists(h5_id(file), "/detections", H5P_DEFAULT) > 0 &&
         H5Ldelete(h5_id(file), "/detections", H5P_DEFAULT) < 0)

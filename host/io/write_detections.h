@@ -5,7 +5,8 @@
 #include "host/detect/dataset.h"
 #include "host/io/h5.h"
 
-/* Replaces the group /detections of a file open to write. */
+/* Replaces the group /detections of a file open to write: doubles; maps (two axes or more) as
+ * floats. */
 status_t write_detections(h5_file_t *file, const dataset_t *found);
 
 #endif

@@ -67,6 +67,7 @@ status_t write_prediction(h5_file_t *file, const theory_t *theory) {
     TRY(new_group(file, "/prediction"));
     TRY(h5_attribute_text(file, "/prediction", "regime", regime_name(theory->regime)));
     TRY(h5_attribute_text(file, "/prediction", "followed", theory->followed_reason));
+    TRY(h5_attribute_text(file, "/prediction", "unsolved", theory->unsolved));
     TRY(h5_variable(file, "/prediction/bulk_radius", H5T_NATIVE_DOUBLE, 0, NULL,
                     &theory->bulk_radius, "1",
                     "radius of the bulk of the connectivity's spectrum"));

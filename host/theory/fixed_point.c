@@ -240,8 +240,10 @@ status_t fixed_points_find(const mean_network_t *net, theory_t *theory) {
         if (newton_solve(homogeneous_residual, &map, (int)net->populations, h))
             TRY(fixed_point_add(net, h, theory, &index));
     }
-    if (theory->fixed_points == 0)
-        FAIL(STATUS_FAILED,
+    if (theory->fixed_points > 0)
+        return STATUS_OK;
+    theory->followed_reason[0] = '\0';
+    snprintf(theory->unsolved, sizeof theory->unsolved,
              "the mean field has no fixed point (none from %d starts): activity grows "
              "without limit; weaken excitation or use a bounded gain",
              STARTS);

@@ -128,13 +128,14 @@ status_t block_eigenvalues(const network_plan_t *plan, const cell_t *cell, const
 typedef void residual_t(const void *context, const double *x, double *f, double *jacobian);
 bool newton_solve(residual_t *residual, const void *context, int n, double *x);
 
-/* Fills theory->fixed_point*, followed and its reason. */
+/* Fills theory->fixed_point*, followed and its reason; or unsolved where there is none. */
 status_t fixed_points_find(const mean_network_t *net, theory_t *theory);
 
 /* Moments over h ~ Normal(mean, variance): [power - 1][k] = <z^k phi(h)^power>, z = (h - mean)/std.
  */
 void gaussian_moments(gain_t gain, double mean, double variance, double moments[2][3]);
-/* Fills theory->mean, spread and gain, starting from the followed fixed point. */
-status_t mean_field_solve(const mean_network_t *net, theory_t *theory);
+/* Fills theory->mean, spread and gain, starting from the followed fixed point; false where there
+ * is no finite solution. */
+bool mean_field_solve(const mean_network_t *net, theory_t *theory);
 
 #endif

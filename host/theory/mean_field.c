@@ -147,7 +147,7 @@ static bool mean_field_find(const mean_network_t *net, double *x) {
     return false;
 }
 
-status_t mean_field_solve(const mean_network_t *net, theory_t *theory) {
+bool mean_field_solve(const mean_network_t *net, theory_t *theory) {
     uint32_t n = net->populations;
     double x[2 * P] = {0};
     for (uint32_t a = 0; a < n; a++) {
@@ -155,11 +155,7 @@ status_t mean_field_solve(const mean_network_t *net, theory_t *theory) {
         x[n + a] = log(0.01);
     }
     if (!mean_field_find(net, x))
-        FAIL(STATUS_FAILED,
-             "the bulk radius %.4g exceeds 1 and the dynamical mean field has no finite solution "
-             "near the fixed point: activity may grow without limit; lower the weights' std and "
-             "mean, or use a bounded gain (tanh, sigmoid, clipped_linear)",
-             theory->bulk_radius_effective);
+        return false;
     for (uint32_t a = 0; a < n; a++) {
         double m[2][3];
         theory->mean[a] = x[a];
@@ -168,5 +164,5 @@ status_t mean_field_solve(const mean_network_t *net, theory_t *theory) {
         theory->gain[a] = m[0][1] / sqrt(theory->spread[a]); /* <phi'>, Stein */
         theory->gain_square[a] = theory->gain[a] * theory->gain[a];
     }
-    return STATUS_OK;
+    return true;
 }

@@ -84,23 +84,35 @@ static void theory_begin(const mean_network_t *net, theory_t *theory) {
 static status_t predict(const network_plan_t *plan, const mean_network_t *net, theory_t *theory) {
     double ones[POPULATIONS_MAX];
     theory_begin(net, theory);
-    TRY(fixed_points_find(net, theory));
-    for (uint32_t a = 0; a < net->populations; a++) {
+    for (uint32_t a = 0; a < net->populations; a++)
         ones[a] = 1.0;
+    TRY(bulk_radius(net->populations, net->variance, ones, &theory->bulk_radius));
+    TRY(fixed_points_find(net, theory));
+    if (theory->fixed_points == 0) {
+        theory->bulk_radius_effective = theory->aliasing = NAN;
+        theory->dominant = (eigenmode_t){.re = NAN, .im = NAN, .growth = NAN};
+        return STATUS_OK;
+    }
+    for (uint32_t a = 0; a < net->populations; a++) {
         theory->mean[a] = theory->fixed_point[theory->followed].h[a];
         theory->gain[a] = gain_slope64(net->gain[a], theory->mean[a]);
         theory->gain_square[a] = theory->gain[a] * theory->gain[a];
     }
-    TRY(bulk_radius(net->populations, net->variance, ones, &theory->bulk_radius));
     TRY(bulk_radius(net->populations, net->variance, theory->gain_square,
                     &theory->bulk_radius_effective));
-    theory->mean_field = theory->bulk_radius_effective > 1.0;
-    if (theory->mean_field)
-        TRY(mean_field_solve(net, theory));
+    if (theory->bulk_radius_effective > 1.0) {
+        theory->mean_field = mean_field_solve(net, theory);
+        if (!theory->mean_field)
+            snprintf(theory->unsolved, sizeof theory->unsolved,
+                     "the bulk radius %.4g exceeds 1 and the dynamical mean field has no finite "
+                     "solution near the fixed point: activity may grow without limit; lower the "
+                     "weights' std and mean, or use a bounded gain (tanh, sigmoid, clipped_linear)",
+                     theory->bulk_radius_effective);
+    }
     linearization_t at = linearization_of(theory);
     TRY(linearize(net, &at, theory));
     theory->radius = at.radius;
-    theory->regime = mode_regime(&theory->dominant);
+    theory->regime = theory->unsolved[0] ? REGIME_UNDECIDED : mode_regime(&theory->dominant);
     if (theory->mean_field && theory->regime == REGIME_ASYNCHRONOUS)
         theory->regime = REGIME_CHAOS;
     return mode_aliasing(plan, theory->gain, &theory->dominant, &theory->aliasing);

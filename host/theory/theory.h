@@ -45,6 +45,9 @@ typedef struct {
     fixed_point_t fixed_point[FIXED_POINTS_MAX];
     int fixed_points;
     int followed; /* index of the fixed point linearized about */
+    /* Why theory names no regime (then undecided): no fixed point, and nothing below is filled but
+     * bulk_radius; or no finite mean field, and the rest is that of the fixed point. Else "". */
+    char unsolved[320];
     char followed_reason[200];
     bool mean_field; /* whether the dynamical mean field replaced the fixed point (R > 1) */
     double mean[POPULATIONS_MAX];        /* its u_a; else h*_a */
@@ -68,8 +71,7 @@ typedef struct {
 /* Fills `theory` from the plan (probability tables, weights) and the config (gains, tau, noise,
  * initial state). The symbol averages over target classes: all, or a regular subset of 64 where
  * there are more (lattices with little in common). Fixed points are those that Newton's method
- * finds from many starts. STATUS_FAILED where there is no fixed point or the dynamical mean field
- * has no finite solution. On failure nothing is left to destroy. */
+ * finds from many starts. On failure nothing is left to destroy. */
 status_t theory_predict(const config_t *config, const network_plan_t *plan, theory_t *theory);
 void theory_destroy(theory_t *theory);
 /* Bytes that theory_predict holds at most, about: for a profile whose transform falls off slowly,

@@ -18,6 +18,21 @@ static void put_limb(backend_state_t *state, const limbs_t *limbs, int limb, con
     }
 }
 
+/* Whether a limb has a code that is not 0. Where the vector was rounded to its high limbs
+ * (limb_high), the low ones take no sums, and the product half the time. */
+static int limb_counts(const backend_state_t *state, const limbs_t *limbs, int limb,
+                       const double *x) {
+    int32_t any = 0;
+    for (uint32_t a = 0; a < state->net.populations && !any; a++) {
+        uint32_t n = population_size(&state->net.population[a]);
+#pragma omp parallel for num_threads(state->threads) reduction(| : any)
+        for (uint32_t i = 0; i < n; i++)
+            any |= limb_code(limbs, a, limb, x[i]);
+        x += n;
+    }
+    return any != 0;
+}
+
 /* Adds to y of one block of targets, pathways in config order. */
 static void add_block(const backend_state_t *state, const limbs_t *limbs, int limb,
                       uint32_t population, uint32_t block, double *y) {
@@ -61,6 +76,8 @@ status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, do
         status = limbs_choose(net, x, &limbs);
         memset(y, 0, neurons * sizeof *y);
         for (int limb = 0; limb < LIMBS && status == STATUS_OK; limb++) {
+            if (limb > 0 && !limb_counts(state, &limbs, limb, x))
+                continue;
             put_limb(state, &limbs, limb, x, code);
             add_limb(state, &limbs, limb, y);
         }

@@ -1,0 +1,470 @@
+"""The page of what `brisc analyze` found: /detections as maps, and what a film lays over them."""
+import h5py
+import numpy as np
+from matplotlib import colors, ticker
+
+import plot_panels as panels
+from plot_page import (BLUE, COLOURS, GREY, ORANGE, Page, colour_bar, legend_above,
+                       network_facts)
+from plot_run import attributes
+
+COLUMNS, CELL_MM, MAP_MM, TOP_MM = 3, (59.0, 57.0), 33.0, 20.0
+ARROWS, MODES, PATHS_MAX = 16, 3, 60
+# Of singularities/kind: words, marker, colour.
+KINDS = [("clockwise", "o", ORANGE), ("counter-clockwise", "o", BLUE), ("source", "^", COLOURS[2]),
+         ("sink", "v", COLOURS[3]), ("saddle", "x", GREY)]
+
+
+class Found:
+    """/detections, by name; None where there is no such thing."""
+
+    def __init__(self, file):
+        self.file = file["detections"]
+
+    def __contains__(self, name):
+        return isinstance(self.file.get(name), h5py.Dataset)
+
+    def has(self, *names):
+        return all(name in self for name in names)
+
+    def __getitem__(self, name):
+        return self.file[name][()]
+
+    def number(self, name):
+        return float(self.file[name][()]) if name in self else np.nan
+
+    def unit(self, name):
+        unit = attributes(self.file[name]).get("units", "1")
+        return "" if unit == "1" else unit
+
+    def text(self, name):
+        group, key = name.split("/")
+        return str(attributes(self.file.get(group, {})).get(key, ""))
+
+    def sheet(self, group):
+        """Places of its sites: (x, y, extent, side of the torus in x and y)."""
+        x, y = self[f"{group}/x"], self[f"{group}/y"]
+        dx, dy = (c[1] - c[0] if len(c) > 1 else 1.0 for c in (x, y))
+        extent = (x[0] - dx / 2, x[-1] + dx / 2, y[0] - dy / 2, y[-1] + dy / 2)
+        return x, y, extent, (extent[1] - extent[0], extent[3] - extent[2])
+
+    def is_sheet(self, group):
+        return self.has(f"{group}/x", f"{group}/y") and \
+            min(self.file[f"{group}/x"].size, self.file[f"{group}/y"].size) > 1
+
+    def at(self, group, time_ms, within_ms):
+        """(track, x, y) of the places on a group's paths at a time."""
+        if not self.has(f"{group}/path_time_ms"):
+            return np.zeros((0, 3))
+        near = np.abs(self[f"{group}/path_time_ms"] - time_ms) <= within_ms
+        return np.column_stack([self[f"{group}/path_{c}"][near] for c in ("track", "x", "y")])
+
+
+def length_label(found, name):
+    unit = found.unit(name)
+    return "sites" if unit == "site" else "torus sides" if unit == "torus side" else unit or "1"
+
+
+def per_length(found, name):
+    """"1/torus side" in words."""
+    return "cycles / " + found.unit(name).removeprefix("1/").strip("()")
+
+
+def frame_of(run, time_ms):
+    """The run's stored frame of that time; None where there is none."""
+    if run is None or not len(run.time):
+        return None
+    k = int(np.argmin(np.abs(run.time - time_ms)))
+    step = run.time[1] - run.time[0] if len(run.time) > 1 else 1.0
+    return run.variable[k] if abs(run.time[k] - time_ms) < step / 2 else None
+
+
+# ---- maps ----
+
+
+def frame_map(found, group, axes):
+    _, _, extent, _ = found.sheet(group)
+    label = length_label(found, f"{group}/x")
+    axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal",
+             xticks=[float(f"{x:.3g}") for x in extent[:2]],
+             yticks=[float(f"{y:.3g}") for y in extent[2:]])
+    axes.set_xlabel(f"x ({label})", labelpad=-4)
+    axes.set_ylabel(f"y ({label})", labelpad=-6)
+
+
+def draw_map(found, group, axes, values, shade, norm=None):
+    _, _, extent, _ = found.sheet(group)
+    picture = axes.imshow(values, cmap=shade, norm=norm, origin="lower", extent=extent,
+                          interpolation="nearest")
+    frame_map(found, group, axes)
+    return picture
+
+
+def arrows_of(x, y, u, v):
+    """Mean vectors of about ARROWS x ARROWS blocks."""
+    step = max(1, round(max(len(x), len(y)) / ARROWS))
+    ny, nx = len(y) // step, len(x) // step
+    mean = [c[:ny * step, :nx * step].reshape(ny, step, nx, step).mean(axis=(1, 3)) for c in (u, v)]
+    at = [c[:n * step].reshape(n, step).mean(axis=1) for c, n in ((x, nx), (y, ny))]
+    return (*np.meshgrid(*at), *mean)
+
+
+def draw_arrows(axes, sheet, u, v, colour="black", unit=None):
+    """The typical arrow fills a block; with a unit, one of a round length is drawn as the key."""
+    x, y, _, side = sheet
+    px, py, pu, pv = arrows_of(x, y, u, v)
+    speed = np.hypot(pu, pv)
+    typical = float(np.quantile(speed[speed > 0], 0.8)) if np.any(speed > 0) else 1.0
+    arrows = axes.quiver(px, py, pu, pv, color=colour, angles="xy", scale_units="xy", pivot="mid",
+                         scale=typical * ARROWS / max(side) / 1.1, width=0.007, headwidth=4)
+    if unit:
+        key = float(f"{typical:.0e}")
+        axes.quiverkey(arrows, 0.95, 1.06, key, f"{key:g} {unit}", labelpos="W", labelsep=0.03)
+    return arrows
+
+
+def draw_activity(found, run, activity, axes, bar):
+    k = film_middle(found)
+    time_ms = found["flow/frame"][k]
+    norm, shade = panels.colour_scale(activity)
+    draw_map(found, "flow", axes, frame_of(run, time_ms), shade, norm)
+    draw_arrows(axes, found.sheet("flow"), found["flow/velocity_x"][k], found["flow/velocity_y"][k],
+                unit=found.unit("flow/velocity_x"))
+    axes.set_title(f"{time_ms:g} ms", loc="left", pad=3)
+    colour_bar(bar, norm, shade, panels.sheet_label(run))
+
+
+def film_middle(found):
+    return found.file["flow/frame"].size // 2
+
+
+def draw_phase(found, axes, bar):
+    k = film_middle(found)
+    time_ms = found["flow/frame"][k]
+    norm = colors.Normalize(-np.pi, np.pi)
+    draw_map(found, "flow", axes, found["flow/phase"][k], "twilight", norm)
+    if found.has("flow/velocity_x"):
+        draw_arrows(axes, found.sheet("flow"), found["flow/velocity_x"][k],
+                    found["flow/velocity_y"][k], "white")
+    mark_points(found, axes, time_ms, film_step(found))
+    axes.set_title(f"{time_ms:g} ms", loc="left", pad=3)
+    colour_bar(bar, norm, "twilight", "phase (rad)")
+    bar.set_yticks([-np.pi, 0, np.pi], [r"$-\pi$", "0", r"$\pi$"])
+
+
+def film_step(found):
+    """Half the time between fields that singularities were looked for in, ms."""
+    time = found["flow/time"] if "flow/time" in found else found["singularities/path_time_ms"]
+    steps = np.diff(np.unique(time))
+    return steps.min() / 2 if len(steps) else 0.5
+
+
+def mark_points(found, axes, time_ms, within_ms):
+    """Singularities of one time. Returns what was drawn."""
+    if not found.has("singularities/kind"):
+        return []
+    kinds = found["singularities/kind"].astype(int)
+    points = found.at("singularities", time_ms, within_ms)
+    drawn = []
+    for kind, (_, marker, colour) in enumerate(KINDS):
+        of_kind = points[kinds[points[:, 0].astype(int) - 1] == kind]
+        edge = {} if marker == "x" else {"markeredgecolor": "white", "markeredgewidth": 0.6}
+        drawn += axes.plot(of_kind[:, 1], of_kind[:, 2], marker, color=colour, markersize=4, **edge)
+    return drawn
+
+
+def path_of(found, group, track, side):
+    """(x, y) of a track, with gaps where it goes over a torus's edge."""
+    chosen = found[f"{group}/path_track"] == track
+    place = np.column_stack([found[f"{group}/path_{c}"][chosen] for c in ("x", "y")])
+    jumps = np.any(np.abs(np.diff(place, axis=0)) > np.array(side) / 2, axis=1)
+    return np.insert(place, np.flatnonzero(jumps) + 1, np.nan, axis=0).T
+
+
+def longest(found, group, name):
+    """Numbers of the PATHS_MAX tracks that lived longest."""
+    return np.argsort(-found[f"{group}/{name}"], kind="stable")[:PATHS_MAX] + 1
+
+
+def draw_singularities(found, axes):
+    group = "flow" if found.is_sheet("flow") else "bumps"
+    side = found.sheet(group)[3]
+    kinds = found["singularities/kind"].astype(int)
+    named = set()
+    for track in longest(found, "singularities", "lifetime_ms"):
+        words, marker, colour = KINDS[kinds[track - 1]]
+        px, py = path_of(found, "singularities", track, side)
+        axes.plot(px, py, color=colour, linewidth=0.7)
+        axes.plot(px[0], py[0], marker, color=colour, markersize=3.5, label=None if words in named
+                  else words)
+        named.add(words)
+    frame_map(found, group, axes)
+    hidden = len(kinds) - min(len(kinds), PATHS_MAX)
+    if hidden:
+        axes.text(1, -0.12, f"+ {hidden} shorter", transform=axes.transAxes, ha="right", va="top",
+                  color=GREY)
+    legend_above(axes, ncol=2, fontsize=6)
+
+
+def draw_mode(found, k, axes, bar):
+    _, _, extent, _ = found.sheet("modes")
+    u, v = found["modes/velocity_x"][k], found["modes/velocity_y"][k]
+    speed = np.hypot(u, v)
+    norm = colors.Normalize(0, float(np.nanmax(speed)) or 1.0)
+    draw_map(found, "modes", axes, speed, "Blues", norm)
+    draw_arrows(axes, found.sheet("modes"), u, v)
+    share = found["modes/variance_explained"][k] if "modes/variance_explained" in found else np.nan
+    axes.set_title(f"{100 * share:.1f} % of the variance", loc="left", pad=3)
+    colour_bar(bar, norm, "Blues", "modulus (1)")
+
+
+def draw_bumps(found, run, activity, axes, bar):
+    time_ms, label = found["bumps/frame"][0], found["bumps/label"][0]
+    x, y, _, side = found.sheet("bumps")
+    values = frame_of(run, time_ms)
+    if values is None:
+        norm, shade, words = colors.Normalize(0, 1), "Greys", "in a bump"
+        values = (label > 0).astype(float)
+    else:
+        (norm, shade), words = panels.colour_scale(activity), panels.sheet_label(run)
+    draw_map(found, "bumps", axes, values, shade, norm)
+    for number in np.unique(label[label > 0]):
+        axes.contour(x, y, label == number, levels=[0.5], colors="black", linewidths=0.8)
+    for track in longest(found, "bumps", "track_lifetime_ms"):
+        axes.plot(*path_of(found, "bumps", track, side), color=COLOURS[7], linewidth=0.9)
+    count, error = found.number("bumps/count"), found.number("bumps/count_error")
+    axes.set_title(f"{time_ms:g} ms; {count:.2f} ± {error:.2f} a frame", loc="left", pad=3)
+    colour_bar(bar, norm, shade, words)
+
+
+# ---- curves ----
+
+
+def tidy(axes):
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_series(found, axes):
+    time = found["flow/time"]
+    for k, name in enumerate(("order", "synchrony")):
+        if f"flow/{name}_series" in found:
+            axes.plot(time, found[f"flow/{name}_series"], color=COLOURS[1 - k], label={
+                "order": "plane-wave index", "synchrony": "synchrony"}[name])
+    axes.set(xlabel="time (ms)", ylabel="index (1)", ylim=(0, 1.02), xlim=(time[0], time[-1]))
+    legend_above(axes, ncol=2, fontsize=6)
+    tidy(axes)
+
+
+def draw_wave(found, run, axes, bar):
+    power = found["wave/power"]
+    n, f = found["wave/spectrum_wavenumber"], found["wave/spectrum_frequency_hz"]
+    top = power.max() or 1.0
+    norm = colors.LogNorm(1e-5 * top, top)
+    width, bin_hz = (c[1] - c[0] if len(c) > 1 else 1.0 for c in (n, f))
+    axes.imshow(np.maximum(power.T, 1e-5 * top), cmap="magma", norm=norm, origin="lower",
+                aspect="auto", interpolation="nearest",
+                extent=(n[0] - width / 2, n[-1] + width / 2, f[0] - bin_hz / 2, f[-1] + bin_hz / 2))
+    # As far as a thousandth of the largest power.
+    strong = np.argwhere(power > 1e-3 * top)
+    reach_n, reach_f = 1.3 * n[strong[:, 0]].max(initial=0), \
+        1.3 * np.abs(f[strong[:, 1]]).max(initial=0)
+    axes.set(xlim=(n[0] - width / 2, min(n[-1], max(reach_n, 6 * width))),
+             ylim=np.array([-1, 1]) * min(f[-1], max(reach_f, 6 * bin_hz)))
+    axes.set(xlabel=f"wave number |k| ({per_length(found, 'wave/spectrum_wavenumber')})",
+             ylabel="frequency (Hz)")
+    if found.has("wave/peak_wavenumber", "wave/peak_frequency_hz"):
+        axes.plot(found["wave/peak_wavenumber"], found["wave/peak_frequency_hz"], "o", color="white",
+                  markerfacecolor="none", markersize=5, markeredgewidth=0.8)
+    predicted = run.predicted() if run is not None else {}
+    if predicted.get("frequency_hz"):
+        axes.plot([predicted["wavenumber"]] * 2, np.array([1, -1]) * predicted["frequency_hz"], "+",
+                  color=COLOURS[5], markersize=7)
+        axes.set_title("+ predicted  ○ found", loc="left", pad=3)
+    colour_bar(bar, norm, "magma", "variance a bin (1)")
+
+
+def draw_pattern(found, run, axes):
+    n = found["pattern/wavenumber_axis"]
+    shown = slice(1, None)
+    axes.plot(n[shown], found["pattern/power_frames"][shown], color=BLUE, label="mean of frames")
+    axes.plot(n[shown], found["pattern/power_mean"][shown], color=ORANGE, label="mean pattern",
+              linewidth=0.6)
+    peak, half = found.number("pattern/wavenumber"), found.number("pattern/half_width")
+    if np.isfinite(peak):
+        axes.axvspan(peak - half, peak + half, color="#DDDDDD", linewidth=0, zorder=0)
+        axes.set_title(f"|n| = {peak:.2f} ± {half:.2f}", loc="left", pad=3)
+    predicted = found.number("pattern/wavelength_predicted")
+    if np.isfinite(predicted):
+        axes.axvline(1 / predicted, color="black", linestyle="--", label="predicted")
+    axes.set(xscale="log", yscale="log", ylabel="variance a mode (1)",
+             xlabel=f"wave number |n| ({per_length(found, 'pattern/wavenumber_axis')})")
+    axes.legend(loc="upper right", fontsize=5.5, handlelength=1, borderaxespad=0)
+    tidy(axes)
+
+
+def draw_correlation(found, axes):
+    r, c = found["asynchrony/distance"], found["asynchrony/correlation"]
+    axes.axhline(0, color="#CCCCCC", linewidth=0.5)
+    axes.plot(r, c, color=BLUE)
+    axes.set(xlabel=f"distance ({length_label(found, 'asynchrony/distance')})",
+             ylabel="correlation (1)")
+    tidy(axes)
+
+
+def draw_persistence(found, axes):
+    birth, death = found["persistence/birth"], found["persistence/death"]
+    ends = np.array([min(birth.min(), death.min()), max(birth.max(), death.max())])
+    axes.plot(ends, ends, color=GREY, linewidth=0.5)
+    axes.plot(birth, death, "o", color=BLUE, markersize=2.5)
+    axes.set(xlabel="birth (standard deviations)", ylabel="death (standard deviations)",
+             aspect="equal")
+    axes.set_title(f"{len(birth)} components, sum {found.number('persistence/sum'):.2f}",
+                   loc="left", pad=3)
+    tidy(axes)
+
+
+def draw_exponents(found, axes):
+    exponents, errors = found["lyapunov/exponents"], found["lyapunov/errors"]
+    axes.axhline(0, color="black", linewidth=0.5)
+    axes.errorbar(np.arange(1, len(exponents) + 1), exponents, errors, fmt="o", color=BLUE,
+                  markersize=3, linewidth=0.8, capsize=2, label="Benettin")
+    if np.isfinite(found.number("lyapunov/twin")):
+        axes.errorbar([1.2], [found.number("lyapunov/twin")], [found.number("lyapunov/twin_error")],
+                      fmt="s", color=ORANGE, markersize=3, linewidth=0.8, capsize=2,
+                      label="twin trajectories")
+    axes.set(xlabel="number", ylabel=r"Lyapunov exponent (1/$\tau$)",
+             xlim=(0.5, len(exponents) + 0.7))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    legend_above(axes, ncol=2, fontsize=6)
+    tidy(axes)
+
+
+def draw_convergence(found, axes):
+    time, means = found["lyapunov/time"], found["lyapunov/convergence"]
+    axes.axhline(0, color="black", linewidth=0.5)
+    for k in range(min(means.shape[1], len(COLOURS))):
+        axes.plot(time, means[:, k], color=COLOURS[k], linewidth=0.7)
+    late = means[len(time) // 10:]
+    pad = 0.3 * (np.nanmax(late) - np.nanmin(late)) or 1e-3
+    axes.set(xlabel="time (ms)", ylabel=r"mean growth rate (1/$\tau$)",
+             ylim=(min(np.nanmin(late) - pad, -pad), max(np.nanmax(late) + pad, pad)))
+    tidy(axes)
+
+
+def draw_prediction(run, axes, bar):
+    """As on the run's page; the legend in one column below."""
+    panels.draw_spectrum(run, axes, bar)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.05, -0.26), fontsize=6, handlelength=1.4,
+                labelspacing=0.25)
+
+
+# ---- the page ----
+
+
+def cells(found, run, activity):
+    """(heading, whether it has a colour bar, how it is drawn) of what the file holds."""
+    flow = found.is_sheet("flow") and found.has("flow/frame", "flow/phase")
+    moves = flow and found.has("flow/velocity_x", "flow/velocity_y")
+    if moves and frame_of(run, found["flow/frame"][film_middle(found)]) is not None:
+        yield "Activity and velocity of the phase", True, \
+            lambda axes, bar: draw_activity(found, run, activity, axes, bar)
+    if flow:
+        yield "Phase" + ", velocity, singularities" * moves, True, \
+            lambda axes, bar: draw_phase(found, axes, bar)
+    if found.has("singularities/kind", "singularities/path_x") and \
+            (found.is_sheet("flow") or found.is_sheet("bumps")):
+        yield "Singularities and their paths", False, \
+            lambda axes, bar: draw_singularities(found, axes)
+    if found.has("flow/time") and (found.has("flow/order_series") or
+                                   found.has("flow/synchrony_series")):
+        yield "Order of the motion in time", False, lambda axes, bar: draw_series(found, axes)
+    if found.has("modes/velocity_x", "modes/velocity_y") and found.is_sheet("modes"):
+        for k in range(min(MODES, found.file["modes/velocity_x"].shape[0])):
+            yield f"Mode {k + 1} of the velocity", True, \
+                lambda axes, bar, k=k: draw_mode(found, k, axes, bar)
+    if found.has("wave/power", "wave/spectrum_wavenumber", "wave/spectrum_frequency_hz"):
+        yield "Power by wave number and frequency", True, \
+            lambda axes, bar: draw_wave(found, run, axes, bar)
+    if found.has("bumps/label", "bumps/frame") and found.is_sheet("bumps"):
+        yield "Bumps, outlined, and their paths", True, \
+            lambda axes, bar: draw_bumps(found, run, activity, axes, bar)
+    if found.has("pattern/wavenumber_axis", "pattern/power_frames"):
+        yield "Structure factor", False, lambda axes, bar: draw_pattern(found, run, axes)
+    if found.has("asynchrony/distance", "asynchrony/correlation"):
+        yield "Correlation by distance", False, lambda axes, bar: draw_correlation(found, axes)
+    if found.has("persistence/birth", "persistence/death"):
+        yield "Birth and death of sublevel sets", False, \
+            lambda axes, bar: draw_persistence(found, axes)
+    if found.has("lyapunov/exponents", "lyapunov/errors"):
+        yield "Lyapunov exponents", False, lambda axes, bar: draw_exponents(found, axes)
+        if found.has("lyapunov/convergence", "lyapunov/time"):
+            yield "Their convergence", False, lambda axes, bar: draw_convergence(found, axes)
+        if run is not None and run.prediction:
+            yield "Predicted spectrum", True, \
+                lambda axes, bar: draw_prediction(run, axes, bar)
+
+
+def statements(found):
+    """What the groups say in words."""
+    for name in ("flow/motion", "flow/reason", "wave/kind", "bumps/reason", "pattern/reason"):
+        text = found.text(name)
+        if text:
+            yield f"{name.split('/')[0]}: {text}"
+
+
+def draw_detections_page(file, name, run, activity, path):
+    """run and activity: None where the file holds no run."""
+    found = Found(file)
+    drawn = list(cells(found, run, activity))
+    words = list(statements(found))
+    rows = -(-len(drawn) // COLUMNS)
+    top = TOP_MM + 3.5 * len(words)
+    page = Page(180.0, top + max(rows, 1) * CELL_MM[1] + 3)
+    page.text(4, 6.5, f"{name}: what was found", fontsize=10, weight="bold")
+    if run is not None:
+        page.text(4, 11, "  ·  ".join(network_facts(run)), color="#404040")
+    for k, text in enumerate(words):
+        page.text(4, 14.5 + 3.5 * k, text, color="#404040")
+    for k, (heading, has_bar, draw) in enumerate(drawn):
+        x = 3 + k % COLUMNS * CELL_MM[0]
+        y = top + k // COLUMNS * CELL_MM[1]
+        page.heading(x, y, chr(ord("a") + k), heading)
+        left = x + (11 if has_bar else 14)  # room for numbers beside a curve
+        axes = page.axes(left, y + 7.5, MAP_MM, MAP_MM)
+        bar = page.axes(left + MAP_MM + 1.5, y + 7.5, 1.6, MAP_MM) if has_bar else None
+        draw(axes, bar)
+        if bar is not None and bar.figure is not None:
+            bar.yaxis.labelpad = 1.5
+    page.save(path)
+
+
+# ---- the film ----
+
+
+class Overlay:
+    """Arrows of the nearest velocity field and the singularities of each frame, over a film."""
+
+    def __init__(self, file, axes):
+        self.found, self.axes, self.arrows, self.shown, self.points = None, axes, None, None, []
+        found = Found(file) if "detections" in file else None
+        if found is not None and found.is_sheet("flow") and \
+                found.has("flow/frame", "flow/velocity_x", "flow/velocity_y"):
+            self.found, self.times = found, found["flow/frame"]
+            self.step_ms = film_step(found)
+
+    def update(self, time_ms):
+        """Returns words for the title."""
+        if self.found is None:
+            return ""
+        for drawn in self.points:
+            drawn.remove()
+        self.points = mark_points(self.found, self.axes, time_ms, self.step_ms)
+        nearest = int(np.argmin(np.abs(self.times - time_ms)))
+        if nearest != self.shown:
+            if self.arrows is not None:
+                self.arrows.remove()
+            self.arrows = draw_arrows(self.axes, self.found.sheet("flow"),
+                                      self.found["flow/velocity_x"][nearest],
+                                      self.found["flow/velocity_y"][nearest])
+            self.shown = nearest
+        return f", velocity at {self.times[nearest]:g} ms"
