@@ -43,10 +43,11 @@ const char *critical_name(critical_kind_t kind); /* "clockwise", ... */
  * most coherent is taken. They are followed from frame to frame, at most 1 site a frame, over gaps
  * of 2 frames, and told where the phase at the point advances by CRITICAL_TURNS turns in its life.
  * Band-passed noise has singularities as good as any; they only live about as long as it is
- * coherent, 1 / bandwidth, with an exponential tail. `test_critical study` measures: of a band of f
- * / 1.5 .. 1.5 f, noise white in space or correlated over 3 sites, 200 fields of 64 x 64 sites and
- * 10 periods each have none. A spiral that turns less often cannot be told from noise in one look
- * and is not told. */
+ * coherent, 1 / bandwidth, with an exponential tail. In 200 fields of noise correlated over 3
+ * sites, band f / 1.5 .. 1.5 f, 64 x 64 sites and 10 periods each, all at coherence 0.95, 692
+ * points turned once, 13 twice, 2 three times and none four times (3.8); longer records of larger
+ * sheets have more. A spiral that turns less often cannot be told from noise in one look and is not
+ * told. `test_critical study SEED` looks at other fields. */
 #define CRITICAL_COHERENCE 0.95          /* of a singularity */
 #define CRITICAL_GRADIENT_COHERENCE 0.90 /* of the others: noisier, but shorter-lived in noise */
 #define CRITICAL_TURNS 4.0
