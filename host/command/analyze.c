@@ -84,7 +84,7 @@ static status_t analyze(const options_t *options, h5_file_t *file, const field_t
         status =
             dataset_number(&found, "trial", (double)first, "1", "trial whose patterns these are");
     if (status == STATUS_OK)
-        status = detections_measure(options, file, field, known ? context.tau_ms : 0.0, &found);
+        status = detections_measure(options, file, field, &found);
     if (status == STATUS_OK)
         status = store(options, &found);
     if (status == STATUS_OK)

@@ -60,7 +60,7 @@ static status_t read_modes(const char *path, stored_modes_t *modes, double **vel
 }
 
 status_t detections_measure(const options_t *options, h5_file_t *file, const field_t *field,
-                            double tau_ms, dataset_t *found) {
+                            dataset_t *found) {
     uint64_t needed = detect_memory(field->frames, &field->grid), there = 0;
     TRY(backend_cpu.memory_free(&there));
     if (needed > there) {
@@ -77,7 +77,6 @@ status_t detections_measure(const options_t *options, h5_file_t *file, const fie
     detect_options_t chosen = {.band = {options->band_hz[0], options->band_hz[1]},
                                .smoothness_rad = options->smoothness,
                                .wavelength_predicted = wavelength,
-                               .tau_ms = tau_ms,
                                .modes = options->modes ? &modes : NULL};
     if (status == STATUS_OK)
         status = detect_all(field, &chosen, found);

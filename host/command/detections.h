@@ -7,10 +7,9 @@
 #include "host/detect/field.h"
 #include "host/io/h5.h"
 
-/* Every detector over the field, of `file` (open to read, which may hold a run's prediction);
- * tau_ms of a neuron, 0 where it is not known. */
+/* Every detector over the field, of `file` (open to read, which may hold a run's prediction). */
 status_t detections_measure(const options_t *options, h5_file_t *file, const field_t *field,
-                            double tau_ms, dataset_t *found);
+                            dataset_t *found);
 /* Into the group /detections of the file at `path`: a copy with it takes the file's place. */
 status_t detections_add(const char *path, const dataset_t *found);
 /* Into a new file at options->output. */

@@ -59,8 +59,7 @@ static status_t observe(const options_t *options, run_t *run) {
         observed_measure(&field, 0, &context, &run->observed, all ? &run->found : NULL);
     if (status == STATUS_OK && all) {
         field.choose(field.context, 0);
-        status = detections_measure(options, snapshot_file(run->writer), &field,
-                                    run->config.population[0].tau_ms, &run->found);
+        status = detections_measure(options, snapshot_file(run->writer), &field, &run->found);
     }
     snapshot_field_destroy(&field);
     TRY(status);
@@ -275,8 +274,7 @@ static status_t add_missing_detections(const options_t *options, run_t *run) {
     if (missing && status == STATUS_OK) {
         status = detect_waves(&field, &run->found);
         if (status == STATUS_OK)
-            status = detections_measure(options, file, &field, run->config.population[0].tau_ms,
-                                        &run->found);
+            status = detections_measure(options, file, &field, &run->found);
         snapshot_field_destroy(&field);
     }
     h5_close(file);

@@ -92,9 +92,8 @@ static status_t detect_motion(const field_t *field, const detect_options_t *opti
 
 static status_t detect_bumps(const field_t *field, const detect_options_t *options,
                              dataset_t *found) {
-    double observed_ms = (double)field->frames * field->frame_ms;
-    bump_options_t chosen = {.lifetime_ms = fmax(observed_ms / 10.0, 5.0 * options->tau_ms)};
-    return bumps_detect(field, &chosen, found);
+    (void)options;
+    return bumps_detect(field, &(bump_options_t){0}, found);
 }
 
 static status_t detect_pattern(const field_t *field, const detect_options_t *options,

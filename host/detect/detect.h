@@ -12,7 +12,6 @@ typedef struct {
     band_t band;                 /* of motion; {0, 0}: chosen */
     double smoothness_rad;       /* of the velocity field; 0: its default */
     double wavelength_predicted; /* grid lengths; 0: not known */
-    double tau_ms;               /* of a neuron; 0: not known */
     const stored_modes_t *modes; /* other data's, to project on; NULL: none */
 } detect_options_t;
 
