@@ -122,3 +122,13 @@ void report_detections(const dataset_t *found) {
         print_item(found, item);
     }
 }
+
+void report_detections_briefly(const dataset_t *found) {
+    static const char *const words[] = {"kind", "motion", "state", "reason"};
+    for (size_t k = 0; k < found->items; k++) {
+        const dataset_item_t *item = &found->item[k];
+        for (size_t w = 0; item->text && w < sizeof words / sizeof words[0]; w++)
+            if (strcmp(last_name(item->name), words[w]) == 0)
+                printf("  %-26s %s\n", item->name, item->text);
+    }
+}

@@ -10,5 +10,7 @@
 json_t *report_detections_json(const dataset_t *found);
 /* A block for each group; a number NAME is told with its error NAME_error. */
 void report_detections(const dataset_t *found);
+/* A line for each group that says in words what it found. */
+void report_detections_briefly(const dataset_t *found);
 
 #endif

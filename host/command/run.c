@@ -125,7 +125,9 @@ static status_t go(const options_t *options, run_t *run) {
         TRY(command_print_json(run_json(run)));
     } else {
         run_print_verdict(options, run);
-        report_detections(&run->found);
+        if (run->found.items > 0)
+            printf("\npatterns (`brisc analyze %s` tells all)\n", options->output);
+        report_detections_briefly(&run->found);
     }
     TRY(store_detections(options, run));
     return expectation(run);
