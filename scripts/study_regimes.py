@@ -61,7 +61,7 @@ def sparsity(draw):
 PLANES = [mismatch, alike, variance, sparsity]
 
 
-def config(network, seed):
+def config(network, seed, observed_ms=1000.0):
     side, connections = network["side"], {}
     for k, pathway in enumerate(PATHWAYS):
         target, source = pathway.split(".")
@@ -71,7 +71,7 @@ def config(network, seed):
                                  I=dict(lattice=[side // 2, side // 2], gain=dict(kind="tanh", max=5))),
                 connections=connections,
                 dynamics=dict(tau=20.0, noise=0.0158, initial=dict(uniform=[-3.5, 6.5])),
-                simulation=dict(dt=0.2, duration=1500.0, onset=500.0, seed=seed),
+                simulation=dict(dt=0.2, duration=500.0 + observed_ms, onset=500.0, seed=seed),
                 output=dict(every=2.0, detections="none"))
 
 
@@ -122,6 +122,11 @@ def draw_network(program, folder, wanted, index):
             json.dump(config(network, index + 1), file)
         prediction = brisc(program, "predict", path)
         if prediction["regime"] == wanted:
+            slow = prediction["regime"] in ("oscillation", "wave")  # ten periods, at the linear frequency
+            periods_ms = 10e3 / prediction["dominant"]["frequency_hz"] if slow else 0.0
+            observed_ms = 100.0 * math.ceil(min(max(1000.0, periods_ms), 4000.0) / 100.0)
+            with open(path, "w") as file:
+                json.dump(config(network, index + 1, observed_ms), file)
             return path, network, prediction
 
 

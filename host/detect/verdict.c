@@ -84,10 +84,10 @@ void verdict(const order_t *o, const waves_seen_t *waves, const verdict_context_
         *regime = REGIME_SYNCHRONOUS;
         because(reason, "rates share one sign (global synchrony %.2f) and hold it",
                 o->global_synchrony);
-    } else if (rms <= 3.0 * c->noise || rms <= 0.01 * scale) {
+    } else if (rms <= 4.0 * c->noise || rms <= 0.01 * scale) {
         *regime = REGIME_ASYNCHRONOUS;
         because(reason, "rates stray from their mean by %.3g, %s", rms,
-                rms <= 3.0 * c->noise ? "no more than the noise drives them" : "next to nothing");
+                rms <= 4.0 * c->noise ? "no more than the noise drives them" : "next to nothing");
     } else if (rms <= 10.0 * c->noise && incoherent && index < 0.35) {
         *regime = REGIME_ASYNCHRONOUS;
         because(reason, "independent fluctuations (std %.3g) of the noise's order", rms);
@@ -98,7 +98,7 @@ void verdict(const order_t *o, const waves_seen_t *waves, const verdict_context_
             "fluctuations (std %.3g) exceed the noise, but are small: amplified noise or a weak "
             "pattern",
             rms);
-    } else if (o->trend > 2.0 || o->trend < 0.5) {
+    } else if ((o->trend > 2.0 && index < 0.5) || o->trend < 0.5) {
         *regime = REGIME_UNDECIDED;
         because(reason,
                 "not stationary: fluctuations in the last third are %.3g times those of the first; "

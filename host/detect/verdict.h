@@ -34,9 +34,10 @@ verdict_context_t verdict_context_unknown(const order_t *order);
  * O = oscillation index, S = Moran's index beyond chance, in this order:
  *   synchronous    two-signed rates of mostly one sign: global synchrony >= 0.5, activity above the
  *                  noise, and no global oscillation (temporal_std < activity / 3)
- *   asynchronous   A <= 3 noise, or A <= 1 % of the scale; or S and O both low with A <= 10 noise
+ *   asynchronous   A <= 4 noise, or A <= 1 % of the scale; or S and O both low with A <= 10 noise
  *   (undecided     A <= 10 % of the scale where noise may be amplified)
- *   (undecided     last third's deviations over the first's beyond 2 or below 1/2: not stationary)
+ *   (undecided     last third's deviations over the first's below 1/2, or beyond 2 without a
+ *                  rhythm, O < 0.5, that may just be growing: not stationary)
  *   oscillation    O >= 0.5 and C >= 0.5
  *   (undecided     O < 0.35, it moves, and less than 10 tau were observed: too short for a rhythm)
  *   wave           C < 0.35, S high, |n| > 0, and O >= 0.5; or, of less than half of it at rest,
