@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "host/io/h5.h"
 #include "tests/folder.h"
@@ -126,6 +127,29 @@ static void test_existing_file(void **state) {
     assert_int_equal(files_in_folder(), 1);
 }
 
+/* Killed between the link and the unlink of h5_commit: the output's two names are one file, and
+ * what is written next must not be written over it. */
+static void test_two_names(void **state) {
+    (void)state;
+    char temporary[320];
+    h5_file_t *file;
+    double value = 0.0;
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    assert_int_equal(h5_create(path, 1, &file), STATUS_OK);
+    assert_int_equal(h5_attribute_double(file, "/", "x", 1.0), STATUS_OK);
+    assert_int_equal(h5_commit(file), STATUS_OK);
+    assert_int_equal(h5_close(file), STATUS_OK);
+    for (int copy = 0; copy < 2; copy++) {
+        assert_int_equal(link(path, temporary), 0);
+        assert_int_equal(copy ? h5_open_copy(path, &file) : h5_create(path, 1, &file), STATUS_OK);
+        assert_int_equal(h5_close(file), STATUS_OK); /* given up */
+        assert_int_equal(h5_open(path, 0, &file), STATUS_OK);
+        assert_int_equal(h5_read_attribute_double(file, "/", "x", &value), STATUS_OK);
+        assert_int_equal(h5_close(file), STATUS_OK);
+        assert_true(value == 1.0 && access(temporary, F_OK) != 0);
+    }
+}
+
 static void test_places_that_cannot_be(void **state) {
     (void)state;
     h5_file_t *file;
@@ -147,6 +171,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_attributes, empty_folder),
         cmocka_unit_test_teardown(test_variables, empty_folder),
         cmocka_unit_test_teardown(test_existing_file, empty_folder),
+        cmocka_unit_test_teardown(test_two_names, empty_folder),
         cmocka_unit_test_teardown(test_places_that_cannot_be, empty_folder),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

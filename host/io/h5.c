@@ -98,8 +98,12 @@ static void file_free(h5_file_t *file) {
 }
 
 /* Creates the temporary file, so that the system says why it cannot be. One that a killed program
- * has left is used again. */
+ * has left is used again, but not where h5_commit had given it its name already: it is the output.
+ */
 static status_t touch(const h5_file_t *file) {
+    struct stat left;
+    if (stat(file->temporary, &left) == 0 && left.st_nlink > 1)
+        unlink(file->temporary);
     int fd = open(file->temporary, O_CREAT | O_WRONLY, 0666);
     if (fd < 0)
         FAIL(STATUS_USAGE, "%s: cannot be created: %s; give a place that can be written with -o",
