@@ -26,7 +26,7 @@ PUBLISHED = {
 
 def run(brisc, name, seed, folder):
     command = [brisc, "run", f"configs/{name}.yaml", "-o", os.path.join(folder, "run.h5"),
-               "--force", "--json", "--set", f"simulation.seed={seed}"]
+               "--force", "--json", "--set", f"simulation.seed={seed}", "--set", "output.detections=none"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode not in (0, 1) or not done.stdout:
         sys.exit(f"{' '.join(command)}: exit status {done.returncode}")
