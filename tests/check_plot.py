@@ -55,7 +55,7 @@ def check_run(program, folder):
     file, stopped, single = (os.path.join(folder, f"{name}.h5")
                              for name in ("run", "stopped", "single"))
     short = ["--quiet", "--set", "simulation.duration=40", "--set", "simulation.onset=10", "--set",
-             "expect.regime=undecided"]
+             "expect.regime=undecided", "--set", "output.detections=none"]
     one = [option for a in "EI" for option in ("--set", f"populations.{a}.lattice=[1]")]
     for config, output in ((SMALL, file), ([*SMALL, *one], single)):
         subprocess.run([program, "run", *config, *short, "-o", output], check=True,
