@@ -84,7 +84,7 @@ def draw_film(run, activity, file, path):
         axes.set(xlabel="x (torus sides)", ylabel="y (torus sides)")
         figure.colorbar(image, label=panels.sheet_label(run))
     title = axes.set_title(" ")
-    overlay = Overlay(file, axes)
+    overlay = Overlay(file, axes, run.trial)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # places the axes once, not for every frame
 

@@ -1,82 +1,18 @@
 """The page of what `brisc analyze` found: /detections as maps, and what a film lays over them."""
-import h5py
 import numpy as np
-from matplotlib import colors, ticker
+from matplotlib import colors, patheffects, ticker
 
 import plot_panels as panels
+from plot_found import (Found, frame_of, length_label, of_trial, per_length, per_time, statements,
+                        trial_of)
 from plot_page import (BLUE, COLOURS, GREY, ORANGE, Page, colour_bar, legend_above,
                        network_facts)
-from plot_run import attributes
 
-COLUMNS, CELL_MM, MAP_MM, TOP_MM = 3, (59.0, 57.0), 33.0, 20.0
-ARROWS, MODES, PATHS_MAX = 16, 3, 60
+COLUMNS, CELL_MM, MAP_MM, TOP_MM = 3, (58.5, 57.0), 32.0, 20.0
+ARROWS, MODES, PATHS_MAX = 12, 3, 60
 # Of singularities/kind: words, marker, colour.
 KINDS = [("clockwise", "o", ORANGE), ("counter-clockwise", "o", BLUE), ("source", "^", COLOURS[2]),
          ("sink", "v", COLOURS[3]), ("saddle", "x", GREY)]
-
-
-class Found:
-    """/detections, by name; None where there is no such thing."""
-
-    def __init__(self, file):
-        self.file = file["detections"]
-
-    def __contains__(self, name):
-        return isinstance(self.file.get(name), h5py.Dataset)
-
-    def has(self, *names):
-        return all(name in self for name in names)
-
-    def __getitem__(self, name):
-        return self.file[name][()]
-
-    def number(self, name):
-        return float(self.file[name][()]) if name in self else np.nan
-
-    def unit(self, name):
-        unit = attributes(self.file[name]).get("units", "1")
-        return "" if unit == "1" else unit
-
-    def text(self, name):
-        group, key = name.split("/")
-        return str(attributes(self.file.get(group, {})).get(key, ""))
-
-    def sheet(self, group):
-        """Places of its sites: (x, y, extent, side of the torus in x and y)."""
-        x, y = self[f"{group}/x"], self[f"{group}/y"]
-        dx, dy = (c[1] - c[0] if len(c) > 1 else 1.0 for c in (x, y))
-        extent = (x[0] - dx / 2, x[-1] + dx / 2, y[0] - dy / 2, y[-1] + dy / 2)
-        return x, y, extent, (extent[1] - extent[0], extent[3] - extent[2])
-
-    def is_sheet(self, group):
-        return self.has(f"{group}/x", f"{group}/y") and \
-            min(self.file[f"{group}/x"].size, self.file[f"{group}/y"].size) > 1
-
-    def at(self, group, time_ms, within_ms):
-        """(track, x, y) of the places on a group's paths at a time."""
-        if not self.has(f"{group}/path_time_ms"):
-            return np.zeros((0, 3))
-        near = np.abs(self[f"{group}/path_time_ms"] - time_ms) <= within_ms
-        return np.column_stack([self[f"{group}/path_{c}"][near] for c in ("track", "x", "y")])
-
-
-def length_label(found, name):
-    unit = found.unit(name)
-    return "sites" if unit == "site" else "torus sides" if unit == "torus side" else unit or "1"
-
-
-def per_length(found, name):
-    """"1/torus side" in words."""
-    return "cycles / " + found.unit(name).removeprefix("1/").strip("()")
-
-
-def frame_of(run, time_ms):
-    """The run's stored frame of that time; None where there is none."""
-    if run is None or not len(run.time):
-        return None
-    k = int(np.argmin(np.abs(run.time - time_ms)))
-    step = run.time[1] - run.time[0] if len(run.time) > 1 else 1.0
-    return run.variable[k] if abs(run.time[k] - time_ms) < step / 2 else None
 
 
 # ---- maps ----
@@ -109,17 +45,19 @@ def arrows_of(x, y, u, v):
     return (*np.meshgrid(*at), *mean)
 
 
-def draw_arrows(axes, sheet, u, v, colour="black", unit=None):
+def draw_arrows(axes, sheet, u, v, unit=None):
     """The typical arrow fills a block; with a unit, one of a round length is drawn as the key."""
     x, y, _, side = sheet
     px, py, pu, pv = arrows_of(x, y, u, v)
     speed = np.hypot(pu, pv)
     typical = float(np.quantile(speed[speed > 0], 0.8)) if np.any(speed > 0) else 1.0
-    arrows = axes.quiver(px, py, pu, pv, color=colour, angles="xy", scale_units="xy", pivot="mid",
-                         scale=typical * ARROWS / max(side) / 1.1, width=0.007, headwidth=4)
+    arrows = axes.quiver(px, py, pu, pv, color="black", angles="xy", scale_units="xy", pivot="mid",
+                         scale=typical * ARROWS / max(side), width=0.008, headwidth=4)
+    arrows.set_path_effects([patheffects.withStroke(linewidth=1.0, foreground="white")])
     if unit:
         key = float(f"{typical:.0e}")
-        axes.quiverkey(arrows, 0.95, 1.06, key, f"{key:g} {unit}", labelpos="W", labelsep=0.03)
+        axes.quiverkey(arrows, 0.95, 1.06, key, f"{key:g} {per_time(unit)}", labelpos="W", labelsep=0.03,
+                       fontproperties={"size": 5.5})
     return arrows
 
 
@@ -145,7 +83,7 @@ def draw_phase(found, axes, bar):
     draw_map(found, "flow", axes, found["flow/phase"][k], "twilight", norm)
     if found.has("flow/velocity_x"):
         draw_arrows(axes, found.sheet("flow"), found["flow/velocity_x"][k],
-                    found["flow/velocity_y"][k], "white")
+                    found["flow/velocity_y"][k])
     mark_points(found, axes, time_ms, film_step(found))
     axes.set_title(f"{time_ms:g} ms", loc="left", pad=3)
     colour_bar(bar, norm, "twilight", "phase (rad)")
@@ -169,7 +107,8 @@ def mark_points(found, axes, time_ms, within_ms):
     for kind, (_, marker, colour) in enumerate(KINDS):
         of_kind = points[kinds[points[:, 0].astype(int) - 1] == kind]
         edge = {} if marker == "x" else {"markeredgecolor": "white", "markeredgewidth": 0.6}
-        drawn += axes.plot(of_kind[:, 1], of_kind[:, 2], marker, color=colour, markersize=4, **edge)
+        drawn += axes.plot(of_kind[:, 1], of_kind[:, 2], marker, color=colour, markersize=4,
+                           clip_on=False, **edge)
     return drawn
 
 
@@ -195,27 +134,27 @@ def draw_singularities(found, axes):
         words, marker, colour = KINDS[kinds[track - 1]]
         px, py = path_of(found, "singularities", track, side)
         axes.plot(px, py, color=colour, linewidth=0.7)
-        axes.plot(px[0], py[0], marker, color=colour, markersize=3.5, label=None if words in named
-                  else words)
+        axes.plot(px[0], py[0], marker, color=colour, markersize=3.5, clip_on=False, zorder=3,
+                  label=None if words in named else words)
         named.add(words)
     frame_map(found, group, axes)
     hidden = len(kinds) - min(len(kinds), PATHS_MAX)
     if hidden:
-        axes.text(1, -0.12, f"+ {hidden} shorter", transform=axes.transAxes, ha="right", va="top",
-                  color=GREY)
-    legend_above(axes, ncol=2, fontsize=6)
+        axes.set_title(f"the {PATHS_MAX} longest of {len(kinds)}", loc="left", pad=3)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.25, -0.16), ncol=3, fontsize=6, handlelength=1,
+                columnspacing=1, handletextpad=0.4, labelspacing=0.25)
 
 
 def draw_mode(found, k, axes, bar):
     _, _, extent, _ = found.sheet("modes")
     u, v = found["modes/velocity_x"][k], found["modes/velocity_y"][k]
     speed = np.hypot(u, v)
-    norm = colors.Normalize(0, float(np.nanmax(speed)) or 1.0)
-    draw_map(found, "modes", axes, speed, "Blues", norm)
+    norm = colors.Normalize(0, 1)
+    draw_map(found, "modes", axes, speed / (float(np.nanmax(speed)) or 1.0), "Blues", norm)
     draw_arrows(axes, found.sheet("modes"), u, v)
     share = found["modes/variance_explained"][k] if "modes/variance_explained" in found else np.nan
-    axes.set_title(f"{100 * share:.1f} % of the variance", loc="left", pad=3)
-    colour_bar(bar, norm, "Blues", "modulus (1)")
+    axes.set_title(f"{100 * share:.3g} % of the variance", loc="left", pad=3)
+    colour_bar(bar, norm, "Blues", "speed / its largest")
 
 
 def draw_bumps(found, run, activity, axes, bar):
@@ -250,7 +189,7 @@ def draw_series(found, axes):
         if f"flow/{name}_series" in found:
             axes.plot(time, found[f"flow/{name}_series"], color=COLOURS[1 - k], label={
                 "order": "plane-wave index", "synchrony": "synchrony"}[name])
-    axes.set(xlabel="time (ms)", ylabel="index (1)", ylim=(0, 1.02), xlim=(time[0], time[-1]))
+    axes.set(xlabel="time (ms)", ylabel="index", ylim=(-0.02, 1.02), xlim=(time[0], time[-1]))
     legend_above(axes, ncol=2, fontsize=6)
     tidy(axes)
 
@@ -264,23 +203,31 @@ def draw_wave(found, run, axes, bar):
     axes.imshow(np.maximum(power.T, 1e-5 * top), cmap="magma", norm=norm, origin="lower",
                 aspect="auto", interpolation="nearest",
                 extent=(n[0] - width / 2, n[-1] + width / 2, f[0] - bin_hz / 2, f[-1] + bin_hz / 2))
-    # As far as a thousandth of the largest power.
-    strong = np.argwhere(power > 1e-3 * top)
-    reach_n, reach_f = 1.3 * n[strong[:, 0]].max(initial=0), \
-        1.3 * np.abs(f[strong[:, 1]]).max(initial=0)
+    predicted = run.predicted() if run is not None else {}
+    # As far as a fiftieth of the largest power, what was found and what was predicted.
+    strong = np.argwhere(power > 0.02 * top)
+    marked = [np.nanmax(found[name], initial=0) if name in found else 0
+              for name in ("wave/peak_wavenumber", "wave/peak_frequency_hz")]
+    reach_n, reach_f = (
+        1.4 * max(np.abs(axis[strong[:, k]]).max(initial=0), marked[k], predicted.get(name) or 0)
+        for k, (axis, name) in enumerate(((n, "wavenumber"), (f, "frequency_hz"))))
     axes.set(xlim=(n[0] - width / 2, min(n[-1], max(reach_n, 6 * width))),
              ylim=np.array([-1, 1]) * min(f[-1], max(reach_f, 6 * bin_hz)))
-    axes.set(xlabel=f"wave number |k| ({per_length(found, 'wave/spectrum_wavenumber')})",
-             ylabel="frequency (Hz)")
+    axes.set(xlabel=f"wave number |k| ({per_length(found, 'wave/spectrum_wavenumber')})"
+             + "\nfrequency > 0: with the strongest wave" * (marked[0] > 0), ylabel="frequency (Hz)")
     if found.has("wave/peak_wavenumber", "wave/peak_frequency_hz"):
-        axes.plot(found["wave/peak_wavenumber"], found["wave/peak_frequency_hz"], "o", color="white",
-                  markerfacecolor="none", markersize=5, markeredgewidth=0.8)
-    predicted = run.predicted() if run is not None else {}
+        sign = 1
+        if found.has("wave/peak_nx", "wave/peak_ny"):  # as the map's: negative against the first
+            peak = np.column_stack([found["wave/peak_nx"], found["wave/peak_ny"]])
+            sign = np.where(peak @ peak[0] < 0, -1, 1) if len(peak) else 1
+        axes.plot(found["wave/peak_wavenumber"], sign * found["wave/peak_frequency_hz"], "o",
+                  color="white", markerfacecolor="none", markersize=5, markeredgewidth=0.8)
     if predicted.get("frequency_hz"):
         axes.plot([predicted["wavenumber"]] * 2, np.array([1, -1]) * predicted["frequency_hz"], "+",
                   color=COLOURS[5], markersize=7)
-        axes.set_title("+ predicted  ○ found", loc="left", pad=3)
-    colour_bar(bar, norm, "magma", "variance a bin (1)")
+    axes.set_title("○ found   " * (marked[0] > 0) + "+ predicted" * bool(
+        predicted.get("frequency_hz")), loc="left", pad=3)
+    colour_bar(bar, norm, "magma", "variance a bin")
 
 
 def draw_pattern(found, run, axes):
@@ -296,8 +243,9 @@ def draw_pattern(found, run, axes):
     predicted = found.number("pattern/wavelength_predicted")
     if np.isfinite(predicted):
         axes.axvline(1 / predicted, color="black", linestyle="--", label="predicted")
-    axes.set(xscale="log", yscale="log", ylabel="variance a mode (1)",
+    axes.set(xscale="log", yscale="log", ylabel="variance a mode",
              xlabel=f"wave number |n| ({per_length(found, 'pattern/wavenumber_axis')})")
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     axes.legend(loc="upper right", fontsize=5.5, handlelength=1, borderaxespad=0)
     tidy(axes)
 
@@ -307,7 +255,7 @@ def draw_correlation(found, axes):
     axes.axhline(0, color="#CCCCCC", linewidth=0.5)
     axes.plot(r, c, color=BLUE)
     axes.set(xlabel=f"distance ({length_label(found, 'asynchrony/distance')})",
-             ylabel="correlation (1)")
+             ylabel="correlation")
     tidy(axes)
 
 
@@ -318,7 +266,7 @@ def draw_persistence(found, axes):
     axes.plot(birth, death, "o", color=BLUE, markersize=2.5)
     axes.set(xlabel="birth (standard deviations)", ylabel="death (standard deviations)",
              aspect="equal")
-    axes.set_title(f"{len(birth)} components, sum {found.number('persistence/sum'):.2f}",
+    axes.set_title(f"{len(birth)} component{'s' * (len(birth) != 1)}, sum {found.number('persistence/sum'):.2f}",
                    loc="left", pad=3)
     tidy(axes)
 
@@ -379,11 +327,14 @@ def cells(found, run, activity):
                                    found.has("flow/synchrony_series")):
         yield "Order of the motion in time", False, lambda axes, bar: draw_series(found, axes)
     if found.has("modes/velocity_x", "modes/velocity_y") and found.is_sheet("modes"):
+        shares = found["modes/variance_explained"] if "modes/variance_explained" in found else None
         for k in range(min(MODES, found.file["modes/velocity_x"].shape[0])):
+            if k > 0 and shares is not None and shares[k] < 0.001:
+                break  # nothing but noise
             yield f"Mode {k + 1} of the velocity", True, \
                 lambda axes, bar, k=k: draw_mode(found, k, axes, bar)
     if found.has("wave/power", "wave/spectrum_wavenumber", "wave/spectrum_frequency_hz"):
-        yield "Power by wave number and frequency", True, \
+        yield "Power, wave number by frequency", True, \
             lambda axes, bar: draw_wave(found, run, axes, bar)
     if found.has("bumps/label", "bumps/frame") and found.is_sheet("bumps"):
         yield "Bumps, outlined, and their paths", True, \
@@ -404,17 +355,10 @@ def cells(found, run, activity):
                 lambda axes, bar: draw_prediction(run, axes, bar)
 
 
-def statements(found):
-    """What the groups say in words."""
-    for name in ("flow/motion", "flow/reason", "wave/kind", "bumps/reason", "pattern/reason"):
-        text = found.text(name)
-        if text:
-            yield f"{name.split('/')[0]}: {text}"
-
-
 def draw_detections_page(file, name, run, activity, path):
     """run and activity: None where the file holds no run."""
-    found = Found(file)
+    found, trial = Found(file), trial_of(file)
+    run = of_trial(run, trial)
     drawn = list(cells(found, run, activity))
     words = list(statements(found))
     rows = -(-len(drawn) // COLUMNS)
@@ -423,6 +367,9 @@ def draw_detections_page(file, name, run, activity, path):
     page.text(4, 6.5, f"{name}: what was found", fontsize=10, weight="bold")
     if run is not None:
         page.text(4, 11, "  ·  ".join(network_facts(run)), color="#404040")
+    if run is not None and run.trials > 1 or "trial" in found:
+        page.text(176, 6.5, f"trial {trial}" + (f" of 0 to {run.trials - 1}" if run is not None
+                                                else ""), ha="right", fontsize=8)
     for k, text in enumerate(words):
         page.text(4, 14.5 + 3.5 * k, text, color="#404040")
     for k, (heading, has_bar, draw) in enumerate(drawn):
@@ -444,9 +391,10 @@ def draw_detections_page(file, name, run, activity, path):
 class Overlay:
     """Arrows of the nearest velocity field and the singularities of each frame, over a film."""
 
-    def __init__(self, file, axes):
+    def __init__(self, file, axes, trial):
+        """trial: the film's; what was found in another one is left out."""
         self.found, self.axes, self.arrows, self.shown, self.points = None, axes, None, None, []
-        found = Found(file) if "detections" in file else None
+        found = Found(file) if "detections" in file and trial_of(file) == trial else None
         if found is not None and found.is_sheet("flow") and \
                 found.has("flow/frame", "flow/velocity_x", "flow/velocity_y"):
             self.found, self.times = found, found["flow/frame"]
