@@ -214,7 +214,7 @@ def draw_wave(found, run, axes, bar):
     axes.set(xlim=(n[0] - width / 2, min(n[-1], max(reach_n, 6 * width))),
              ylim=np.array([-1, 1]) * min(f[-1], max(reach_f, 6 * bin_hz)))
     axes.set(xlabel=f"wave number |k| ({per_length(found, 'wave/spectrum_wavenumber')})"
-             + "\nfrequency > 0: with the strongest wave" * (marked[0] > 0), ylabel="frequency (Hz)")
+             + "\nfrequency > 0: with the strongest wave" * bool(marked[0] > 0), ylabel="frequency (Hz)")
     if found.has("wave/peak_wavenumber", "wave/peak_frequency_hz"):
         sign = 1
         if found.has("wave/peak_nx", "wave/peak_ny"):  # as the map's: negative against the first
@@ -225,7 +225,7 @@ def draw_wave(found, run, axes, bar):
     if predicted.get("frequency_hz"):
         axes.plot([predicted["wavenumber"]] * 2, np.array([1, -1]) * predicted["frequency_hz"], "+",
                   color=COLOURS[5], markersize=7)
-    axes.set_title("○ found   " * (marked[0] > 0) + "+ predicted" * bool(
+    axes.set_title("○ found   " * bool(marked[0] > 0) + "+ predicted" * bool(
         predicted.get("frequency_hz")), loc="left", pad=3)
     colour_bar(bar, norm, "magma", "variance a bin")
 
