@@ -162,7 +162,7 @@ def draw_bumps(found, run, activity, axes, bar):
     x, y, _, side = found.sheet("bumps")
     values = frame_of(run, time_ms)
     if values is None:
-        norm, shade, words = colors.Normalize(0, 1), "Greys", "in a bump"
+        norm, shade, words = colors.Normalize(0, 1), "Blues", "in a bump"
         values = (label > 0).astype(float)
     else:
         (norm, shade), words = panels.colour_scale(activity), panels.sheet_label(run)
