@@ -300,7 +300,10 @@ static status_t resume(const options_t *options, run_t *run) {
                    options->output, run->config.simulation.duration_ms, options->output);
         return STATUS_OK;
     }
-    TRY(checkpoint_mend(options->output, &run->checkpoint));
+    /* A complete file is left as it is, with what was added to it, until the longer one is there.
+     */
+    if (!(changed && run->checkpoint.position.finished && opens(options->output)))
+        TRY(checkpoint_mend(options->output, &run->checkpoint));
     TRY(network_plan_create(&run->config, &run->plan));
     TRY(prepare(options, false, run));
     TRY(build(options, run));

@@ -291,7 +291,9 @@ status_t h5_reserve(h5_file_t *file, size_t bytes, const char *object) {
 
 status_t h5_flush(h5_file_t *file) {
     hsize_t end = 0;
-    if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0 || H5Fget_filesize(file->id, &end) < 0)
+    /* Once gives back what HDF5 had set aside, twice writes the size that is left. */
+    if (H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0 || H5Fflush(file->id, H5F_SCOPE_GLOBAL) < 0 ||
+        H5Fget_filesize(file->id, &end) < 0)
         H5_FAIL(file, "complete", "the file");
     if (ftruncate(h5_descriptor(file), (off_t)end) != 0) /* what h5_reserve took too much */
         FAIL(STATUS_FAILED, "%s: cannot be cut to its size: %s", file->path, strerror(errno));
