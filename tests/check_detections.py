@@ -148,6 +148,9 @@ def check_run(c):
         shutil.copy(c.path(name), without)
     with h5py.File(os.path.join(without, "run.h5"), "a") as file:
         del file["detections"]
+    os.mkdir(c.path("without/run.h5.tmp"))  # where the copy would be made
+    c.run("resume", "without/run.h5", says=["without /detections", "`brisc resume without/run.h5` adds them"])
+    os.rmdir(c.path("without/run.h5.tmp"))
     c.run("resume", "without/run.h5", says=["is complete"])
     with h5py.File(os.path.join(without, "run.h5")) as file, h5py.File(c.path("run.h5")) as run:
         assert file["detections/wave/frequency_hz"][()] == run["detections/wave/frequency_hz"][()]

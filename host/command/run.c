@@ -93,13 +93,16 @@ static status_t store_detections(const options_t *options, run_t *run) {
     if (run->found.items == 0)
         return STATUS_OK;
     snapshot_writer_t *writer = run->writer;
+    bool kept = checkpoint_is_there(options->output);
     run->writer = NULL;
     TRY(snapshot_close(writer));
     checkpoint_destroy(&run->checkpoint); /* gives its lock back */
     if (detections_add(options->output, &run->found) != STATUS_OK)
-        status_warn("%s; the run itself is complete, without /detections: `brisc analyze %s -o "
-                    "OTHER.h5` writes them elsewhere",
-                    status_message(), options->output);
+        status_warn(
+            "%s; the run itself is complete, without /detections: `brisc %s %s%s%s` adds "
+            "them once that is mended, `brisc analyze %s -o OTHER.h5` writes them elsewhere",
+            status_message(), kept ? "resume" : "analyze", options->output, kept ? "" : " -o ",
+            kept ? "" : options->output, options->output);
     return STATUS_OK;
 }
 
