@@ -93,10 +93,11 @@ status_t detections_add(const char *path, const dataset_t *found) {
     if (status == STATUS_OK)
         status = write_detections(file, found);
     if (status == STATUS_OK)
-        status = h5_commit(file);
-    status_t closed = h5_close(file);
+        status = h5_commit_close(file);
+    else
+        h5_close(file);
     checkpoint_destroy(&guard);
-    return status != STATUS_OK ? status : closed;
+    return status;
 }
 
 status_t detections_create(const options_t *options, const dataset_t *found) {

@@ -115,7 +115,9 @@ static status_t store(const options_t *options, measured_t *m) {
         TRY(h5_open_copy(options->input, &m->file));
         TRY(write_spectrum(m->file, &m->config, &m->theory, &m->spectrum, m->matrix_name,
                            m->options.vectors));
-        return h5_commit(m->file);
+        h5_file_t *whole = m->file;
+        m->file = NULL;
+        return h5_commit_close(whole);
     }
     char *yaml;
     h5_file_t *file;

@@ -132,7 +132,11 @@ status_t detect_all(const field_t *field, const detect_options_t *options, datas
 }
 
 uint64_t detect_memory(size_t frames, const grid_t *grid) {
-    /* Blocks of frames; and of each site the filter's frames, modes, velocity fields to be kept. */
-    enum { BLOCKS = 17000000, A_SITE = 2970 };
-    return frames < WAVE_FRAMES_LEAST ? 0 : BLOCKS + (uint64_t)grid_sites(grid) * A_SITE;
+    /* Blocks of frames; of each site modes and velocity fields to be kept, and the filter's frames,
+     * which grow with the slowest rhythm that so many show. */
+    enum { BLOCKS = 17000000, A_SITE = 1700, A_FRAME = 3, FILTERED = 420 };
+    uint64_t filtered = frames < FILTERED ? frames : FILTERED;
+    return frames < WAVE_FRAMES_LEAST
+               ? 0
+               : BLOCKS + (uint64_t)grid_sites(grid) * (A_SITE + A_FRAME * filtered);
 }

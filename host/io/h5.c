@@ -315,12 +315,7 @@ status_t h5_settle(h5_file_t *file) {
     return STATUS_OK;
 }
 
-status_t h5_commit(h5_file_t *file) {
-    if (file->temporary == NULL)
-        return STATUS_OK;
-    TRY(h5_flush(file));
-    if (fsync(h5_descriptor(file)) != 0)
-        FAIL(STATUS_FAILED, "%s: cannot be synced: %s", file->path, strerror(errno));
+static status_t give_name(h5_file_t *file) {
     /* A hard link, unlike rename, never replaces a file that came into being meanwhile; rename
      * serves filesystems without hard links. */
     int failed = file->force ? -1 : link(file->temporary, file->path);
@@ -332,6 +327,16 @@ status_t h5_commit(h5_file_t *file) {
         unlink(file->temporary);
     free(file->temporary);
     file->temporary = NULL;
+    return STATUS_OK;
+}
+
+status_t h5_commit(h5_file_t *file) {
+    if (file->temporary == NULL)
+        return STATUS_OK;
+    TRY(h5_flush(file));
+    if (fsync(h5_descriptor(file)) != 0)
+        FAIL(STATUS_FAILED, "%s: cannot be synced: %s", file->path, strerror(errno));
+    TRY(give_name(file));
     admit_readers(file);
     return STATUS_OK;
 }
@@ -353,5 +358,24 @@ status_t h5_close(h5_file_t *file) {
     if (file->temporary != NULL)
         unlink(file->temporary);
     file_free(file);
+    return status;
+}
+
+status_t h5_commit_close(h5_file_t *file) {
+    status_t status = h5_flush(file);
+    if (status == STATUS_OK) {
+        int fd = dup(h5_descriptor(file));
+        hid_t id = file->id;
+        file->id = H5I_INVALID_HID; /* after a failed close it must not be closed again */
+        if (H5Fclose(id) < 0 || fd < 0 || fsync(fd) != 0)
+            status = status_fail(STATUS_FAILED, __FILE__, __LINE__,
+                                 "%s: cannot be completed: %s; free space there", file->path,
+                                 strerror(errno));
+        if (fd >= 0)
+            close(fd);
+    }
+    if (status == STATUS_OK)
+        status = give_name(file);
+    h5_close(file);
     return status;
 }

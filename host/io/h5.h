@@ -16,6 +16,9 @@ typedef struct h5_file h5_file_t;
  * refused unless `force`; so is a place that cannot be written (both STATUS_USAGE). */
 status_t h5_create(const char *path, int force, h5_file_t **file);
 status_t h5_commit(h5_file_t *file); /* flushes; PATH is complete and readable from now on */
+/* h5_commit and h5_close, also where it fails, of a file that has its last bytes before it has its
+ * name: a kill leaves the file before or this one. */
+status_t h5_commit_close(h5_file_t *file);
 status_t h5_open(const char *path, int writable, h5_file_t **file);
 /* To add to it: a copy under a temporary name, which h5_commit puts in its place, so that a kill
  * leaves the one or the other. */

@@ -96,17 +96,13 @@ static status_t mend(int fd, const char *output, const checkpoint_t *checkpoint)
     const position_t *position = &checkpoint->position;
     uint64_t written = layout->frames;
     bool same;
-    struct stat file;
     TRY(compare_skeleton(fd, output, checkpoint, &same));
-    bool larger = fstat(fd, &file) == 0 && (uint64_t)file.st_size > layout->size;
     if (same)
         TRY(layout_frames_written(fd, output, layout, &written));
     else
-        status_warn("%s: %s", output,
-                    larger ? "what was added to it after the run (/detections, /spectrum) is left "
-                             "out; the run's end makes its detections anew"
-                           : "what is around its frames was changed after the checkpoint; it is "
-                             "put back to what the run had written");
+        status_warn("%s: what is around its frames was changed after the checkpoint; it is put "
+                    "back to what the run had written",
+                    output);
     TRY(layout_put_skeleton(fd, output, layout, (int64_t)position->frames));
     /* The frame after the last complete one may be there in part. */
     uint64_t last = written + 1 < layout->frames ? written + 1 : layout->frames;
