@@ -190,6 +190,38 @@ static regime_t regime_of(const order_t *order, const verdict_context_t *context
     return regime;
 }
 
+/* A rhythm that still grows is one; without a rhythm, growth is no regime. Waves that stand out
+ * name what the index leaves between a rhythm and none, unless most of the pattern is at rest. */
+static void test_growth_and_waves(void **state) {
+    (void)state;
+    const verdict_context_t context = {.scale = 1.0, .two_signed = true, .chance = 1.0 / 121.0};
+    order_t grows = {.mean_activity = 0.4,
+                     .temporal_std = 0.4,
+                     .spatial_std = 0.05,
+                     .global_std = 0.38,
+                     .oscillation_index = 0.9,
+                     .trend = 4.0,
+                     .span_ms = 1000.0};
+    assert_int_equal(regime_of(&grows, &context), REGIME_OSCILLATION);
+    grows.oscillation_index = 0.1;
+    assert_int_equal(regime_of(&grows, &context), REGIME_UNDECIDED);
+    order_t between = {.mean_activity = 0.4,
+                       .temporal_std = 0.4,
+                       .spatial_std = 0.4,
+                       .oscillation_index = 0.4,
+                       .moran = 0.8,
+                       .wavenumber = 3.0,
+                       .trend = 1.0,
+                       .span_ms = 1000.0};
+    const waves_seen_t seen[3] = {{0.5, 0.1, 20.0}, {0.2, 0.1, 20.0}, {0.5, 0.9, 20.0}};
+    for (int k = 0; k < 3; k++) {
+        regime_t regime;
+        char reason[200];
+        verdict(&between, &seen[k], &context, &regime, reason);
+        assert_int_equal(regime, k == 0 ? REGIME_WAVE : REGIME_UNDECIDED);
+    }
+}
+
 /* What the model does below threshold: each neuron an Ornstein-Uhlenbeck process of 20 ms. Its
  * spectrum falls from the lowest frequencies on, so the index stays small. */
 static void test_slow_noise_does_not_oscillate(void **state) {
@@ -567,6 +599,7 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_uniform_oscillation),
         cmocka_unit_test(test_static_bumps),
         cmocka_unit_test(test_white_noise),
+        cmocka_unit_test(test_growth_and_waves),
         cmocka_unit_test(test_slow_noise_does_not_oscillate),
         cmocka_unit_test(test_verdict_of_patterns),
         cmocka_unit_test(test_trials),
