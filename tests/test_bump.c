@@ -29,7 +29,7 @@ enum { NY = 10, NX = 12 };
 
 /* Those of a picture, '#' above the threshold. */
 static void label(const grid_t *grid, const char *picture[NY], components_t *c) {
-    double values[NY * NX];
+    float values[NY * NX];
     for (int y = 0; y < NY; y++)
         for (int x = 0; x < NX; x++)
             values[y * NX + x] = picture[y][x] == '#';

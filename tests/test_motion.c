@@ -568,23 +568,6 @@ static void test_smoothing(void **state) {
         assert_true(noise ? smooth.range_sites > 0.5 : smooth.range_sites == 0.0);
         pattern_destroy(&f);
     }
-    unsigned char mask[7 * 9];
-    for (size_t i = 0; i < sizeof mask; i++)
-        mask[i] = i % 5 != 0;
-    for (int open = 0; open < 2; open++) {
-        grid_t grid = grid_torus(7, 9);
-        grid.open = open;
-        grid.mask = mask;
-        smoother_t *smoother;
-        float frame[7 * 9], copy[7 * 9];
-        for (size_t i = 0; i < 7 * 9; i++)
-            frame[i] = mask[i] ? 3.0f : 0.0f;
-        assert_int_equal(smoother_create(&grid, 4.0, &smoother), STATUS_OK);
-        smoother_apply(smoother, frame, copy);
-        for (size_t i = 0; i < 7 * 9; i++)
-            assert_float_equal(frame[i], mask[i] ? 3.0 : 0.0, 1e-5);
-        smoother_destroy(smoother);
-    }
 }
 
 static int print_file(char **arguments) {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/detect/blur.h"
 #include "host/detect/bump_report.h"
+#include "host/detect/gaussian.h"
 #include "host/detect/stream.h"
 
 enum { FRAMES_MIN = 24, PLACES_MIN = 12, GAP_FRAMES = 1 };
@@ -40,8 +40,8 @@ typedef struct {
 typedef struct {
     const grid_t *grid;
     size_t threads, places, data; /* sites with data */
-    blur_t blur;
-    double *space;            /* [threads][d, g, and the blur's room] */
+    gaussian_t gaussian;
+    float *space;             /* [threads][d, g, scratch] */
     components_t *components; /* [threads] */
     sums_t *sums, total;      /* [places] */
     float *smoothed, *last;   /* [places][ny][nx], [ny][nx]: g, and that of the frame before */
@@ -63,19 +63,19 @@ static void bumps_destroy(bumps_t *b) {
     free(b->sums);
     free(b->smoothed);
     free(b->last);
-    blur_destroy(&b->blur);
+    gaussian_destroy(&b->gaussian);
     track_destroy(b->tracker);
 }
 
 static size_t space_of(const bumps_t *b) {
-    return 2 * grid_sites(b->grid) + blur_room(&b->blur);
+    return 3 * grid_sites(b->grid);
 }
 
 static status_t set_range(bumps_t *b, double range) {
-    blur_destroy(&b->blur);
+    gaussian_destroy(&b->gaussian);
     free(b->space);
     b->space = NULL;
-    TRY(blur_create(b->grid, range, &b->blur));
+    TRY(gaussian_create(b->grid, range, range, GAUSSIAN_NOISE, &b->gaussian));
     b->space = malloc(b->threads * space_of(b) * sizeof *b->space);
     if (!b->space)
         FAIL(STATUS_FAILED, "bumps: no memory for frames of %zu x %zu sites", b->grid->ny,
@@ -102,36 +102,37 @@ static status_t bumps_create(const field_t *field, bumps_t *b) {
 }
 
 /* d and g of a frame. Differences from its first site with data make a uniform frame exactly 0. */
-static void smooth_frame(const bumps_t *b, const float *frame, double *d, double *g) {
+static void smooth_frame(const bumps_t *b, const float *frame, float *d, float *g) {
     size_t sites = grid_sites(b->grid), first = 0;
     const unsigned char *mask = b->grid->mask;
     double mean = 0.0;
     while (mask && first + 1 < sites && !mask[first])
         first++;
     for (size_t i = 0; i < sites; i++) {
-        d[i] = mask && !mask[i] ? 0.0 : (double)frame[i] - (double)frame[first];
-        mean += d[i];
+        d[i] = mask && !mask[i] ? 0.0f : frame[i] - frame[first];
+        mean += (double)d[i];
     }
     mean /= (double)b->data;
     for (size_t i = 0; i < sites; i++)
-        d[i] -= mask && !mask[i] ? 0.0 : mean;
-    blur_apply(&b->blur, d, g, g + sites);
+        d[i] -= mask && !mask[i] ? 0.0f : (float)mean;
+    memcpy(g, d, sites * sizeof *g);
+    gaussian_apply(&b->gaussian, g, g + sites);
 }
 
-static double slope_squared(const grid_t *grid, const double *g, size_t y, size_t x) {
-    double here = g[y * grid->nx + x], sum = 0.0;
+static double slope_squared(const grid_t *grid, const float *g, size_t y, size_t x) {
+    double here = (double)g[y * grid->nx + x], sum = 0.0;
     size_t right = (x + 1) % grid->nx, up = (y + 1) % grid->ny;
     if (!(grid->open && right == 0) && grid_has(grid, y, right))
-        sum += (g[y * grid->nx + right] - here) * (g[y * grid->nx + right] - here);
+        sum += pow((double)g[y * grid->nx + right] - here, 2.0);
     if (!(grid->open && up == 0) && grid_has(grid, up, x))
-        sum += (g[up * grid->nx + x] - here) * (g[up * grid->nx + x] - here);
+        sum += pow((double)g[up * grid->nx + x] - here, 2.0);
     return sum;
 }
 
 static void measure_sums(void *context, size_t thread, size_t place, const float *frame) {
     bumps_t *b = context;
     size_t sites = grid_sites(b->grid);
-    double *d = b->space + thread * space_of(b), *g = d + sites;
+    float *d = b->space + thread * space_of(b), *g = d + sites;
     sums_t sums = {0};
     smooth_frame(b, frame, d, g);
     for (size_t y = 0; y < b->grid->ny; y++)
@@ -139,13 +140,13 @@ static void measure_sums(void *context, size_t thread, size_t place, const float
             size_t i = y * b->grid->nx + x;
             if (!grid_has(b->grid, y, x))
                 continue;
-            sums.smooth += g[i] * g[i];
-            sums.rough += (d[i] - g[i]) * (d[i] - g[i]);
+            double left = (double)d[i] - (double)g[i];
+            sums.smooth += (double)g[i] * (double)g[i];
+            sums.rough += left * left;
             sums.slope += slope_squared(b->grid, g, y, x);
         }
     b->sums[place] = sums;
-    for (size_t i = 0; i < sites; i++)
-        b->smoothed[place * sites + i] = (float)g[i];
+    memcpy(b->smoothed + place * sites, g, sites * sizeof *g);
 }
 
 static status_t take_sums(void *context, size_t frame, size_t place, const float *values) {
@@ -166,7 +167,7 @@ static status_t take_sums(void *context, size_t frame, size_t place, const float
 }
 
 static status_t find(bumps_t *b, size_t thread, const float *frame, components_t **components) {
-    double *d = b->space + thread * space_of(b), *g = d + grid_sites(b->grid);
+    float *d = b->space + thread * space_of(b), *g = d + grid_sites(b->grid);
     *components = &b->components[thread];
     smooth_frame(b, frame, d, g);
     return components_find(b->grid, g, b->threshold, *components);
@@ -218,13 +219,13 @@ static status_t measure_scale(const field_t *field, bumps_t *b, double range, sc
     b->total = (sums_t){0};
     TRY(stream_frames(field, &(stream_t){b, measure_sums, take_sums}));
     const sums_t *sums = &b->total;
-    double left = 1.0 - 2.0 * b->blur.centre + b->blur.gain;
+    double left = 1.0 - 2.0 * b->gaussian.own + b->gaussian.squares;
     double correlation = sums->both / sqrt(sums->before * sums->after);
     *scale = (scale_t){.range = range,
                        .deviation = sqrt(sums->smooth / values),
                        .wavelength = 2.0 * M_PI * sqrt(sums->smooth / sums->slope)};
     if (left > 0.0)
-        scale->noise = sqrt(sums->rough / values / left * b->blur.gain);
+        scale->noise = sqrt(sums->rough / values / left * b->gaussian.squares);
     if (correlation > 0.0)
         scale->memory = correlation < 1.0 ? -1.0 / log(correlation) : INFINITY;
     return STATUS_OK;
@@ -249,7 +250,7 @@ static status_t choose_scale(const field_t *field, double range, bumps_t *b) {
     }
     TRY(set_range(b, best->range));
     b->threshold = fmax(best->deviation, noise_deviations * best->noise);
-    b->area_min = 0.25 / b->blur.gain;
+    b->area_min = 0.25 / b->gaussian.squares;
     return STATUS_OK;
 }
 

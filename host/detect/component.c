@@ -52,7 +52,7 @@ static void take_loop(component_t *c, int x, int y) {
 
 /* Breadth first from `seed`, each site at the unwrapped place from which it was reached; the sites'
  * number. A site that is reached at two places closes a loop around the torus. */
-static size_t flood(const grid_t *grid, const double *values, double threshold, components_t *all,
+static size_t flood(const grid_t *grid, const float *values, double threshold, components_t *all,
                     size_t seed, component_t *c) {
     static const int step[4][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}};
     long nx = (long)grid->nx, ny = (long)grid->ny;
@@ -69,7 +69,7 @@ static size_t flood(const grid_t *grid, const double *values, double threshold, 
             if (grid->open && (x < 0 || x >= nx || y < 0 || y >= ny))
                 continue;
             size_t next = (size_t)((y + ny) % ny * nx + (x + nx) % nx);
-            if ((grid->mask && !grid->mask[next]) || !(values[next] > threshold))
+            if ((grid->mask && !grid->mask[next]) || !((double)values[next] > threshold))
                 continue;
             int there[2] = {all->unwrapped[site][0] + step[d][0],
                             all->unwrapped[site][1] + step[d][1]};
@@ -90,7 +90,7 @@ static size_t flood(const grid_t *grid, const double *values, double threshold, 
  * numbers, so that the weighted circular mean q of it places the stripe. The point is where the
  * line of that q crosses the sheet's middle row (b = +-1, or b the larger) or column: it moves on
  * by whole sides of the torus as q turns once where the other number is +-1. */
-static void place_stripe(const grid_t *grid, const double *values, double threshold,
+static void place_stripe(const grid_t *grid, const float *values, double threshold,
                          const components_t *all, size_t n, component_t *c) {
     double a = c->winding_x, b = c->winding_y, re = 0.0, im = 0.0;
     double nx = (double)grid->nx, ny = (double)grid->ny;
@@ -98,8 +98,8 @@ static void place_stripe(const grid_t *grid, const double *values, double thresh
         size_t site = all->queue[k];
         double q =
             2.0 * M_PI * (b * (double)(site % grid->nx) / nx - a * (double)(site / grid->nx) / ny);
-        re += (values[site] - threshold) * cos(q);
-        im += (values[site] - threshold) * sin(q);
+        re += ((double)values[site] - threshold) * cos(q);
+        im += ((double)values[site] - threshold) * sin(q);
     }
     double q = atan2(im, re) / (2.0 * M_PI);
     bool on_row = fabs(b) == 1.0 || (fabs(a) != 1.0 && fabs(b) > fabs(a));
@@ -107,14 +107,14 @@ static void place_stripe(const grid_t *grid, const double *values, double thresh
     c->y = on_row ? ny / 2.0 : (b / 2.0 - q) / a * ny;
 }
 
-static void measure(const grid_t *grid, const double *values, double threshold,
+static void measure(const grid_t *grid, const float *values, double threshold,
                     const components_t *all, size_t n, component_t *c) {
     double weight = 0.0, mean_x = 0.0, mean_y = 0.0, xx = 1.0 / 12.0, xy = 0.0,
            yy = 1.0 / 12.0; /* a site's own */
     c->area = (double)n;
     for (size_t k = 0; k < n; k++) {
         size_t site = all->queue[k];
-        double w = values[site] - threshold;
+        double w = (double)values[site] - threshold;
         weight += w;
         c->x += w * all->unwrapped[site][0];
         c->y += w * all->unwrapped[site][1];
@@ -140,13 +140,14 @@ static void measure(const grid_t *grid, const double *values, double threshold,
     c->y = track_wrap(c->y, grid->ny, grid->open);
 }
 
-status_t components_find(const grid_t *grid, const double *values, double threshold,
+status_t components_find(const grid_t *grid, const float *values, double threshold,
                          components_t *all) {
     size_t sites = grid_sites(grid);
     all->n = 0;
     memset(all->label, 0, sites * sizeof *all->label);
     for (size_t seed = 0; seed < sites; seed++) {
-        if (all->label[seed] || (grid->mask && !grid->mask[seed]) || !(values[seed] > threshold))
+        if (all->label[seed] || (grid->mask && !grid->mask[seed]) ||
+            !((double)values[seed] > threshold))
             continue;
         if (all->n == all->room) {
             size_t room = 2 * all->room + 16;

@@ -30,7 +30,7 @@ status_t components_create(const grid_t *grid, components_t *components);
 void components_destroy(components_t *components);
 /* Components of {values > threshold}, values[ny][nx], each site with 4 neighbours; masked sites are
  * below. */
-status_t components_find(const grid_t *grid, const double *values, double threshold,
+status_t components_find(const grid_t *grid, const float *values, double threshold,
                          components_t *components);
 
 #endif

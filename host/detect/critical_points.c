@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/detect/critical.h"
+#include "host/detect/gaussian.h"
 #include "host/detect/scale.h"
 #include "host/detect/winding.h"
 
@@ -298,6 +299,19 @@ static void take_gradient(point_finder_t *finder) {
         }
 }
 
+/* The unit vectors, over `sigma` pitches; only their directions matter. */
+static status_t blur(point_finder_t *finder, double sigma) {
+    const grid_t *grid = &finder->grid;
+    double pitch = scale_pitch(grid);
+    gaussian_t gaussian;
+    status_t status = gaussian_create(grid, sigma * pitch / grid->dy, sigma * pitch / grid->dx,
+                                      GAUSSIAN_SUM, &gaussian);
+    for (size_t part = 0; status == STATUS_OK && part < 2; part++)
+        gaussian_apply(&gaussian, finder->phase + part * grid_sites(grid), finder->scratch);
+    gaussian_destroy(&gaussian);
+    return status;
+}
+
 /* Rings and smoothing on the frame's own scale. */
 static status_t smooth(point_finder_t *finder) {
     const grid_t *grid = &finder->grid;
@@ -305,7 +319,7 @@ static status_t smooth(point_finder_t *finder) {
     double scale = fmax(scale_find(grid, finder->phase, most, finder->row), LEAST_SCALE);
     finder->radius[0] = 0.5 * scale;
     finder->radius[1] = scale;
-    return scale_blur(grid, finder->phase, 0.5 * scale, finder->scratch);
+    return blur(finder, 0.5 * scale);
 }
 
 status_t points_find(point_finder_t *finder, const float *phase, const float *velocity, size_t *n,

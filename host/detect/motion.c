@@ -8,6 +8,7 @@
 
 #include "host/detect/analytic.h"
 #include "host/detect/flow.h"
+#include "host/detect/gaussian.h"
 #include "host/detect/motion_series.h"
 #include "host/detect/smooth.h"
 
@@ -24,7 +25,7 @@ typedef struct {
     double smoothness, rms;
     size_t sites, frames, batch, film_frames, threads;
     analytic_t *analytic;
-    smoother_t *smoother;
+    gaussian_t smoother;
     flow_t **flow;           /* [threads] */
     float *z;                /* [batch][2][sites] */
     float *copy;             /* [threads][sites] */
@@ -37,7 +38,7 @@ typedef struct {
 
 static void motion_destroy(motion_t *m) {
     analytic_destroy(m->analytic);
-    smoother_destroy(m->smoother);
+    gaussian_destroy(&m->smoother);
     for (size_t k = 0; m->flow && k < m->threads; k++)
         flow_destroy(m->flow[k]);
     free(m->flow);
@@ -79,8 +80,13 @@ static status_t allocate(motion_t *m) {
 
 static status_t motion_create(motion_t *m, band_t band, const smooth_t *smooth) {
     const grid_t *grid = &m->field->grid;
+    double range = smooth->range_sites;
+    size_t longest = grid->nx > grid->ny ? grid->nx : grid->ny;
+    if (!(range >= 0.0 && range <= (double)longest))
+        FAIL(STATUS_USAGE, "smoothing over %g sites: give 0 (none) up to the sheet's %zu", range,
+             longest);
     TRY(analytic_create(m->field, band, 0, m->field->frames, &m->analytic));
-    TRY(smoother_create(grid, smooth->range_sites, &m->smoother));
+    TRY(gaussian_create(grid, range, range, GAUSSIAN_MEAN, &m->smoother));
     m->rms = smooth->rms;
     m->in_phase = smooth->in_phase > 1.0 - 1.0 / 12.0; /* a ramp of 1 radian has 1/12 */
     m->sites = grid_sites(grid);
@@ -102,8 +108,8 @@ static void take_phase(motion_t *m, float *z, size_t slot) {
     float scale = m->rms > 0.0 ? (float)(1.0 / m->rms) : 0.0f;
     for (size_t i = 0; i < 2 * m->sites; i++)
         z[i] *= scale;
-    smoother_apply(m->smoother, z, copy);
-    smoother_apply(m->smoother, z + m->sites, copy);
+    gaussian_apply(&m->smoother, z, copy);
+    gaussian_apply(&m->smoother, z + m->sites, copy);
     for (size_t i = 0; i < m->sites; i++) {
         phase[i] = atan2f(z[m->sites + i], z[i]);
         weight[i] = z[i] * z[i] + z[m->sites + i] * z[m->sites + i];

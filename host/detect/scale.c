@@ -1,8 +1,5 @@
 #include "host/detect/scale.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* row[y], row[ny + y]: sums over a row of f . f shifted by r sites along x, along y. */
 static void shifted_products(const grid_t *grid, const float *field, size_t r, double *row) {
     size_t ny = grid->ny, nx = grid->nx, sites = ny * nx;
@@ -66,64 +63,4 @@ double scale_find(const grid_t *grid, const float *field, double most, double *r
             break;
     }
     return fmin(fmin(fall[0].least, fall[1].least), most);
-}
-
-/* out[x] += weight * in[x + shift], over the edges of a torus. */
-static void add_shifted(const float *in, long shift, size_t n, bool open, float weight,
-                        float *out) {
-    long length = (long)n;
-    long first = shift < 0 ? -shift : 0, end = shift > 0 ? length - shift : length;
-    for (long x = first; x < end; x++)
-        out[x] += weight * in[x + shift];
-    if (open)
-        return;
-    for (long x = 0; x < first; x++)
-        out[x] += weight * in[x + shift + length];
-    for (long x = end; x < length; x++)
-        out[x] += weight * in[x + shift - length];
-}
-
-/* weight[reach + 1] of a Gaussian. */
-static long gaussian(double sigma_sites, size_t n, float **weight) {
-    long reach = (long)ceil(3.0 * sigma_sites);
-    reach = reach < (long)n ? reach : (long)n - 1;
-    *weight = malloc((size_t)(reach + 1) * sizeof **weight);
-    for (long k = 0; *weight && k <= reach; k++)
-        (*weight)[k] = (float)exp(-(double)(k * k) / (2.0 * sigma_sites * sigma_sites));
-    return reach;
-}
-
-static void blur(const grid_t *grid, float *field, const float *along_x, long reach_x,
-                 const float *along_y, long reach_y, float *copy) {
-    size_t ny = grid->ny, nx = grid->nx;
-    memset(copy, 0, 2 * ny * nx * sizeof *copy);
-#pragma omp parallel for schedule(static)
-    for (size_t y = 0; y < 2 * ny; y++)
-        for (long k = -reach_x; k <= reach_x; k++)
-            add_shifted(field + y * nx, k, nx, grid->open, along_x[labs(k)], copy + y * nx);
-    memset(field, 0, 2 * ny * nx * sizeof *field);
-#pragma omp parallel for schedule(static)
-    for (size_t y = 0; y < 2 * ny; y++)
-        for (long k = -reach_y; k <= reach_y; k++) {
-            long at = (long)(y % ny) + k;
-            if (grid->open && (at < 0 || at >= (long)ny))
-                continue;
-            size_t from = y / ny * ny + (size_t)((at + (long)ny) % (long)ny);
-            add_shifted(copy + from * nx, 0, nx, true, along_y[labs(k)], field + y * nx);
-        }
-}
-
-status_t scale_blur(const grid_t *grid, float *field, double sigma, float *copy) {
-    double pitch = scale_pitch(grid);
-    float *along_x = NULL, *along_y = NULL;
-    long reach_x = gaussian(sigma * pitch / grid->dx, grid->nx, &along_x);
-    long reach_y = gaussian(sigma * pitch / grid->dy, grid->ny, &along_y);
-    bool there = along_x && along_y;
-    if (there)
-        blur(grid, field, along_x, reach_x, along_y, reach_y, copy);
-    free(along_x);
-    free(along_y);
-    if (!there)
-        FAIL(STATUS_FAILED, "smoothing over %g pitches: no memory", sigma);
-    return STATUS_OK;
 }

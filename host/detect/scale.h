@@ -1,4 +1,4 @@
-/* The scale of a field of vectors on a sheet, and its smoothing. Lengths are in pitches: of the
+/* The scale of a field of vectors on a sheet. Lengths are in pitches: of the
  * spacings between sites along x and y, the wider. */
 #ifndef BRISC_SCALE_H
 #define BRISC_SCALE_H
@@ -16,10 +16,5 @@ static inline double scale_pitch(const grid_t *grid) {
  * not positive between neighbours. A plane wave e^{i k x}: near a sixth of its wavelength.
  * row[2 ny] is scratch. */
 double scale_find(const grid_t *grid, const float *field, double most, double *row);
-
-/* field[2][ny][nx] blurred by a Gaussian of `sigma` pitches cut at 3 sigma, not normalized; over a
- * torus's edges; nothing lies beyond an open one, and masked sites must hold 0. copy[2][ny][nx] is
- * scratch. */
-status_t scale_blur(const grid_t *grid, float *field, double sigma, float *copy);
 
 #endif

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "host/detect/analytic.h"
 
@@ -95,103 +94,4 @@ status_t smooth_choose(const field_t *field, band_t band, smooth_t *smooth) {
     TRY(status);
     decide(&covariance, smooth);
     return STATUS_OK;
-}
-
-struct smoother {
-    grid_t grid;
-    long reach;
-    float *tap;  /* [2 reach + 1] */
-    float *norm; /* [ny][nx]: 1 / the weights that fall on sites, 0 outside the mask */
-};
-
-void smoother_destroy(smoother_t *smoother) {
-    if (!smoother)
-        return;
-    free(smoother->tap);
-    free(smoother->norm);
-    free(smoother);
-}
-
-/* A place along an axis of n sites; -1 beyond an edge. */
-static long place(long at, size_t n, bool open) {
-    long size = (long)n;
-    if (at >= 0 && at < size)
-        return at;
-    return open ? -1 : (at % size + size) % size;
-}
-
-static void blur(const smoother_t *s, float *frame, float *copy) {
-    size_t ny = s->grid.ny, nx = s->grid.nx;
-    memcpy(copy, frame, ny * nx * sizeof *copy);
-#pragma omp parallel for schedule(static)
-    for (size_t y = 0; y < ny; y++) {
-        float *out = frame + y * nx;
-        memset(out, 0, nx * sizeof *out);
-        for (long k = -s->reach; k <= s->reach; k++) {
-            long from = place((long)y + k, ny, s->grid.open);
-            for (size_t x = 0; from >= 0 && x < nx; x++)
-                out[x] += s->tap[k + s->reach] * copy[(size_t)from * nx + x];
-        }
-    }
-    memcpy(copy, frame, ny * nx * sizeof *copy);
-#pragma omp parallel for schedule(static)
-    for (size_t y = 0; y < ny; y++) {
-        float *out = frame + y * nx;
-        const float *in = copy + y * nx;
-        memset(out, 0, nx * sizeof *out);
-        for (long k = -s->reach; k <= s->reach; k++) {
-            float tap = s->tap[k + s->reach];
-            long n = (long)nx,
-                 begin = k < -n  ? n
-                         : k < 0 ? -k
-                                 : 0,
-                 end = k > n   ? 0
-                       : k > 0 ? n - k
-                               : n;
-            for (long x = begin; x < end; x++)
-                out[x] += tap * in[x + k];
-            for (long x = 0; x < begin && !s->grid.open; x++)
-                out[x] += tap * in[place(x + k, nx, false)];
-            for (long x = end; x < n && !s->grid.open; x++)
-                out[x] += tap * in[place(x + k, nx, false)];
-        }
-    }
-}
-
-status_t smoother_create(const grid_t *grid, double range_sites, smoother_t **smoother) {
-    size_t sites = grid_sites(grid), longest = grid->nx > grid->ny ? grid->nx : grid->ny;
-    if (!(range_sites >= 0.0 && range_sites <= (double)longest))
-        FAIL(STATUS_USAGE, "smoothing over %g sites: give 0 (none) up to the sheet's %zu",
-             range_sites, longest);
-    smoother_t *s = calloc(1, sizeof *s);
-    if (!s)
-        FAIL(STATUS_FAILED, "smoothing: no memory");
-    *s = (smoother_t){.grid = *grid, .reach = (long)ceil(3.0 * range_sites)};
-    s->tap = malloc((size_t)(2 * s->reach + 1) * sizeof *s->tap);
-    s->norm = malloc(sites * sizeof *s->norm);
-    float *copy = malloc(sites * sizeof *copy);
-    if (!s->tap || !s->norm || !copy) {
-        free(copy);
-        smoother_destroy(s);
-        FAIL(STATUS_FAILED, "smoothing: no memory for a frame of %zu sites", sites);
-    }
-    for (long k = -s->reach; k <= s->reach; k++)
-        s->tap[k + s->reach] =
-            s->reach ? (float)exp(-(double)(k * k) / (2.0 * range_sites * range_sites)) : 1.0f;
-    for (size_t i = 0; i < sites; i++)
-        s->norm[i] = !grid->mask || grid->mask[i] ? 1.0f : 0.0f;
-    blur(s, s->norm, copy);
-    for (size_t i = 0; i < sites; i++)
-        s->norm[i] = !grid->mask || grid->mask[i] ? 1.0f / s->norm[i] : 0.0f;
-    free(copy);
-    *smoother = s;
-    return STATUS_OK;
-}
-
-void smoother_apply(const smoother_t *smoother, float *frame, float *copy) {
-    if (smoother->reach == 0)
-        return;
-    blur(smoother, frame, copy);
-    for (size_t i = 0; i < grid_sites(&smoother->grid); i++)
-        frame[i] *= smoother->norm[i];
 }

@@ -20,12 +20,4 @@ typedef struct {
  * under half a site are none. */
 status_t smooth_choose(const field_t *field, band_t band, smooth_t *smooth);
 
-typedef struct smoother smoother_t;
-/* STATUS_USAGE for a range below 0, or longer than the sheet. */
-status_t smoother_create(const grid_t *grid, double range_sites, smoother_t **smoother);
-void smoother_destroy(smoother_t *smoother);
-/* frame[ny][nx] in place, 0 outside the mask; sites that are there are averaged. copy[ny][nx] is
- * room. Same bits for any number of threads. */
-void smoother_apply(const smoother_t *smoother, float *frame, float *copy);
-
 #endif
