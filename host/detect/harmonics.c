@@ -42,6 +42,8 @@ static void weigh(harmonics_t *modes) {
     for (size_t i = 0; i < sites; i++) {
         modes->weight[i] *= norm;
         modes->sum += modes->weight[i];
+        modes->profile[i / grid->nx] += modes->weight[i];
+        modes->profile[grid->ny + i % grid->nx] += modes->weight[i];
     }
 }
 
@@ -72,6 +74,7 @@ void harmonics_destroy(harmonics_t *modes) {
     free(modes->mode);
     free(modes->index);
     free(modes->weight);
+    free(modes->profile);
     *modes = (harmonics_t){0};
 }
 
@@ -91,7 +94,8 @@ static status_t create(size_t most, harmonics_t *modes) {
     modes->mode = malloc(modes->modes * sizeof *modes->mode);
     modes->index = malloc(plane * sizeof *modes->index);
     modes->weight = malloc(grid_sites(grid) * sizeof *modes->weight);
-    if (!modes->mode || !modes->index || !modes->weight)
+    modes->profile = calloc(grid->ny + grid->nx, sizeof *modes->profile);
+    if (!modes->mode || !modes->index || !modes->weight || !modes->profile)
         FAIL(STATUS_FAILED, "waves: no memory for a sheet of %zu x %zu sites", grid->ny, grid->nx);
     choose(modes, size, modes->mode);
     for (size_t i = 0; i < plane; i++)
@@ -121,6 +125,31 @@ long harmonics_find(const harmonics_t *modes, int n_y, int n_x, int *sign) {
     if (abs(n_y) > modes->reach_y || n_x > modes->reach_x)
         return -1;
     return modes->index[(n_y + modes->reach_y) * (modes->reach_x + 1) + n_x];
+}
+
+/* |sum_x profile[x] e^(2 pi i d x / n)|^2 */
+static double response(const double *profile, size_t n, double d) {
+    double complex sum = 0.0;
+    for (size_t x = 0; x < n; x++)
+        sum += profile[x] * cexp(2.0 * M_PI * I * d * (double)x / (double)n);
+    return pow(cabs(sum), 2.0);
+}
+
+double harmonics_between(const harmonics_t *modes, int axis, const double power[3]) {
+    const double *profile = modes->profile + (axis == 0 ? 0 : modes->grid.ny);
+    size_t n = axis == 0 ? modes->grid.ny : modes->grid.nx;
+    double sum = power[0] + power[1] + power[2], low = -1.0, high = 1.0;
+    double wanted = sum > 0.0 ? (power[2] - power[0]) / sum : 0.0;
+    while (high - low > 1e-4) {
+        double d = 0.5 * (low + high);
+        double before = response(profile, n, d + 1.0), at = response(profile, n, d),
+               after = response(profile, n, d - 1.0);
+        if ((after - before) / (before + at + after) < wanted)
+            low = d;
+        else
+            high = d;
+    }
+    return 0.5 * (low + high);
 }
 
 double harmonics_twice(const harmonics_t *modes, size_t place) {

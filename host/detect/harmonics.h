@@ -24,9 +24,10 @@ typedef struct {
     harmonic_t *mode; /* [modes], rising |n_x|, then n_y; all inside the ellipse through Nyquist, or
                      a smaller one of the same shape */
     int reach_y, reach_x;
-    long *index;    /* [2 reach_y + 1][reach_x + 1]: place of a mode in `mode`, or -1 */
-    double *weight; /* [ny][nx]: w over sqrt(N sum w^2) */
-    double sum;     /* of those */
+    long *index;     /* [2 reach_y + 1][reach_x + 1]: place of a mode in `mode`, or -1 */
+    double *weight;  /* [ny][nx]: w over sqrt(N sum w^2) */
+    double sum;      /* of those */
+    double *profile; /* [ny + nx]: their sums over rows, over columns */
 } harmonics_t;
 
 /* Keeps `most` modes or fewer, the lowest. */
@@ -36,6 +37,11 @@ void harmonics_destroy(harmonics_t *modes);
 /* Place of the mode (n_y, n_x) of the whole plane, -1 where it is not kept; *sign -1 where it is
  * the conjugate of that one: its frequency f is -f there. */
 long harmonics_find(const harmonics_t *modes, int n_y, int n_x, int *sign);
+
+/* How far from the middle one of three neighbours along axis 0 (y) or 1 (x) a wave lies whose power
+ * |z|^2 in them is power[3]: the offset at which the window's own transform, summed over the other
+ * axis, has their centroid. Bins, -1 to 1. */
+double harmonics_between(const harmonics_t *modes, int axis, const double power[3]);
 
 typedef struct {
     size_t first, n;               /* frames */

@@ -157,19 +157,16 @@ static double centroid(double before, double at, double after) {
 
 static double offset_along(const wave_segments_t *segments, const double *power, long f,
                            const int n[2], int axis) {
-    double line[2];
+    double line[3];
     int sign;
-    const double *here = row_of(segments, power, n[0], n[1], &sign);
-    double at = line_power(segments->spectrum, here, sign * f, 1);
-    for (int k = 0; k < 2; k++) {
-        int d = 2 * k - 1;
+    for (int d = -1; d <= 1; d++) {
         const double *row =
             row_of(segments, power, n[0] + (axis == 0 ? d : 0), n[1] + (axis == 1 ? d : 0), &sign);
         if (!row)
             return 0.0;
-        line[k] = line_power(segments->spectrum, row, sign * f, 1);
+        line[d + 1] = line_power(segments->spectrum, row, sign * f, 1);
     }
-    return centroid(line[0], at, line[1]);
+    return harmonics_between(segments->modes, axis, line);
 }
 
 static double above(const double *power, size_t place, double background) {
