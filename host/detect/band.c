@@ -223,6 +223,19 @@ static size_t find_peak(const double *mean, const double *variance, size_t bins)
     return peak;
 }
 
+/* A slower bin, too few periods a segment to be told as a rhythm, of which the peak may be a
+ * harmonic: half or a third of its frequency, and stronger; 0 if none. */
+static size_t slower(const double *mean, size_t peak) {
+    size_t most = 0;
+    for (size_t bin = FIRST_BIN; bin < FIRST_BIN + 2; bin++) {
+        bool part =
+            labs((long)(2 * bin) - (long)peak) <= 2 || labs((long)(3 * bin) - (long)peak) <= 3;
+        if (part && mean[bin] > mean[most ? most : peak])
+            most = bin;
+    }
+    return most;
+}
+
 static void choose(const welch_t *welch, const double *mean, size_t peak, band_choice_t *choice) {
     double bin_hz = 1e3 / (welch->field->frame_ms * (double)welch->length);
     double a = log(mean[peak - 1]), b = log(mean[peak]), c = log(mean[peak + 1]);
@@ -239,9 +252,17 @@ static void choose(const welch_t *welch, const double *mean, size_t peak, band_c
     choice->found = true;
     choice->peak_hz = peak_hz;
     choice->band = (band_t){low, fmin(high, 0.9 * 500.0 / welch->field->frame_ms)};
-    snprintf(choice->reason, sizeof choice->reason,
-             "around the spectrum's peak at %.3g Hz, which noise gives at most once in %g fields",
-             peak_hz, 1.0 / BAND_FALSE_ALARM);
+    size_t base = slower(mean, peak);
+    int n = snprintf(
+        choice->reason, sizeof choice->reason,
+        "around the spectrum's peak at %.3g Hz, which noise gives at most once in %g fields",
+        peak_hz, 1.0 / BAND_FALSE_ALARM);
+    if (base)
+        snprintf(
+            choice->reason + n, sizeof choice->reason - (size_t)n,
+            "; it may be a harmonic: near %.2g Hz there is %.2g times its power, but of too few "
+            "periods: record longer, or give that band",
+            (double)base * bin_hz, mean[base] / mean[peak]);
 }
 
 static status_t decide(const welch_t *welch, band_choice_t *choice) {

@@ -29,10 +29,11 @@ status_t band_check(band_t band, double frame_ms);
  * freedom come from the scatter among segments. Of several such bins, the strongest. That level is
  * a bound: both tests must pass, and at a nominal 5 % noise of one to 144 sites, of many colours,
  * gave 1 in 4,550. The band is peak/1.5 ... 1.5 peak, widened to at most peak/2 ... 2 peak while
- * the power there is above a tenth of the peak's, and ends at 0.9 Nyquist. Too few frames, constant
- * sites, no rhythm (it needs some ten periods): not found, with the reason. STATUS_FAILED where a
- * site of the mask holds NaN or infinity (names the frame). Each frame is read twice; memory: a
- * block of frames, whatever their number. */
+ * the power there is above a tenth of the peak's, and ends at 0.9 Nyquist. Where it may be a
+ * harmonic of a rhythm too slow for the record, the reason says so. Too few frames, constant sites,
+ * no rhythm (it needs some ten periods): not found, with the reason. STATUS_FAILED where a site of
+ * the mask holds NaN or infinity (names the frame). Each frame is read twice; memory: a block of
+ * frames, whatever their number. */
 status_t band_choose(const field_t *field, band_choice_t *choice);
 
 #endif
