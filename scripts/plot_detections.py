@@ -8,7 +8,7 @@ from plot_found import (Found, frame_of, length_label, of_trial, per_length, per
 from plot_page import (BLUE, COLOURS, GREY, ORANGE, Page, colour_bar, legend_above,
                        network_facts)
 
-COLUMNS, CELL_MM, MAP_MM, TOP_MM = 3, (58.5, 57.0), 32.0, 20.0
+COLUMNS, CELL_MM, MAP_MM, TOP_MM = 3, (58.5, 57.0), 30.0, 20.0
 ARROWS, MODES, PATHS_MAX = 12, 3, 60
 # Of singularities/kind: words, marker, colour.
 KINDS = [("clockwise", "o", ORANGE), ("counter-clockwise", "o", BLUE), ("source", "^", COLOURS[2]),
@@ -70,6 +70,7 @@ def draw_activity(found, run, activity, axes, bar):
                 unit=found.unit("flow/velocity_x"))
     axes.set_title(f"{time_ms:g} ms", loc="left", pad=3)
     colour_bar(bar, norm, shade, panels.sheet_label(run))
+    bar.yaxis.set_major_locator(ticker.MaxNLocator(4))
 
 
 def film_middle(found):
@@ -221,7 +222,8 @@ def draw_wave(found, run, axes, bar):
             peak = np.column_stack([found["wave/peak_nx"], found["wave/peak_ny"]])
             sign = np.where(peak @ peak[0] < 0, -1, 1) if len(peak) else 1
         axes.plot(found["wave/peak_wavenumber"], sign * found["wave/peak_frequency_hz"], "o",
-                  color="white", markerfacecolor="none", markersize=5, markeredgewidth=0.8)
+                  color="white", markerfacecolor="none", markersize=5, markeredgewidth=0.8,
+                  path_effects=[patheffects.withStroke(linewidth=1.8, foreground="black")])
     if predicted.get("frequency_hz"):
         axes.plot([predicted["wavenumber"]] * 2, np.array([1, -1]) * predicted["frequency_hz"], "+",
                   color=COLOURS[5], markersize=7)
@@ -246,7 +248,31 @@ def draw_pattern(found, run, axes):
     axes.set(xscale="log", yscale="log", ylabel="variance a mode",
              xlabel=f"wave number |n| ({per_length(found, 'pattern/wavenumber_axis')})")
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
-    axes.legend(loc="upper right", fontsize=5.5, handlelength=1, borderaxespad=0)
+    axes.legend(loc="upper left", bbox_to_anchor=(-0.3, -0.27), ncol=3, fontsize=6, handlelength=1,
+                columnspacing=1, handletextpad=0.4)
+    tidy(axes)
+
+
+def draw_rest(run, activity, axes, bar):
+    """A map of a run in which no phase moves."""
+    k = len(run.time) // 2
+    norm, shade = panels.colour_scale(activity)
+    axes.imshow(run.variable[k], cmap=shade, norm=norm, origin="lower", extent=(0, 1, 0, 1),
+                interpolation="nearest")
+    axes.set(xticks=[0, 1], yticks=[0, 1])
+    axes.set_xlabel("x (torus sides)", labelpad=-4)
+    axes.set_ylabel("y (torus sides)", labelpad=-6)
+    axes.set_title(f"{run.time[k]:g} ms", loc="left", pad=3)
+    colour_bar(bar, norm, shade, panels.sheet_label(run))
+    bar.yaxis.set_major_locator(ticker.MaxNLocator(4))
+
+
+def draw_spectra(found, axes):
+    f = found["asynchrony/frequency_hz"]
+    for name, colour, label in (("site", BLUE, "sites, mean"), ("population", ORANGE, "their mean's")):
+        axes.plot(f[1:], found[f"asynchrony/{name}_spectrum"][1:], color=colour, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="frequency (Hz)", ylabel="power (1/Hz)")
+    legend_above(axes, ncol=2, fontsize=6)
     tidy(axes)
 
 
@@ -316,6 +342,8 @@ def cells(found, run, activity):
     if moves and frame_of(run, found["flow/frame"][film_middle(found)]) is not None:
         yield "Activity and velocity of the phase", True, \
             lambda axes, bar: draw_activity(found, run, activity, axes, bar)
+    elif run is not None and len(run.time) and not run.is_ring:
+        yield "Activity", True, lambda axes, bar: draw_rest(run, activity, axes, bar)
     if flow:
         yield "Phase" + ", velocity, singularities" * moves, True, \
             lambda axes, bar: draw_phase(found, axes, bar)
@@ -343,6 +371,9 @@ def cells(found, run, activity):
         yield "Structure factor", False, lambda axes, bar: draw_pattern(found, run, axes)
     if found.has("asynchrony/distance", "asynchrony/correlation"):
         yield "Correlation by distance", False, lambda axes, bar: draw_correlation(found, axes)
+    if found.has("asynchrony/frequency_hz", "asynchrony/site_spectrum",
+                 "asynchrony/population_spectrum"):
+        yield "Temporal spectra", False, lambda axes, bar: draw_spectra(found, axes)
     if found.has("persistence/birth", "persistence/death"):
         yield "Birth and death of sublevel sets", False, \
             lambda axes, bar: draw_persistence(found, axes)
@@ -381,7 +412,9 @@ def draw_detections_page(file, name, run, activity, path):
         bar = page.axes(left + MAP_MM + 1.5, y + 7.5, 1.6, MAP_MM) if has_bar else None
         draw(axes, bar)
         if bar is not None and bar.figure is not None:
-            bar.yaxis.labelpad = 1.5
+            bar.yaxis.labelpad = 1.0
+            bar.tick_params(labelsize=6, pad=1.5)
+            bar.minorticks_off()
     page.save(path)
 
 
