@@ -183,6 +183,21 @@ static void assert_fails(const field_t *field, band_t band, status_t expected, c
     dataset_destroy(&found);
 }
 
+/* In whatever unit the data are. */
+static void test_scale_does_not_matter(void **state) {
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        pattern_field_t f;
+        wave_create(PATTERN_PLANE, 0, 1, &f);
+        for (size_t i = 0; i < f.pattern.frames * f.pattern.n_y * f.pattern.n_x; i++)
+            f.values[i] *= k == 0 ? 1e-30f : k == 1 ? 1.0f : 1e30f;
+        dataset_t found = detect(&f.field, &by_itself);
+        assert_non_null(strstr(text_of(&found, "flow/motion"), "travelling, most"));
+        dataset_destroy(&found);
+        pattern_destroy(&f);
+    }
+}
+
 static void test_bad_input(void **state) {
     (void)state;
     pattern_field_t f;
@@ -598,6 +613,7 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_standing_waves),
         cmocka_unit_test(test_no_direction),
         cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_scale_does_not_matter),
         cmocka_unit_test(test_bad_input),
         cmocka_unit_test(test_analytic_tones),
         cmocka_unit_test(test_analytic_chunks),

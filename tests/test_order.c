@@ -213,7 +213,7 @@ static void test_growth_and_waves(void **state) {
                        .wavenumber = 3.0,
                        .trend = 1.0,
                        .span_ms = 1000.0};
-    const waves_seen_t seen[3] = {{0.5, 0.1, 20.0}, {0.2, 0.1, 20.0}, {0.5, 0.9, 20.0}};
+    const waves_seen_t seen[3] = {{"", 0.5, 0.1, 20.0}, {"", 0.2, 0.1, 20.0}, {"", 0.5, 0.9, 20.0}};
     for (int k = 0; k < 3; k++) {
         regime_t regime;
         char reason[200];
@@ -241,9 +241,7 @@ static void test_slow_noise_does_not_oscillate(void **state) {
     assert_int_equal(compute(FRAMES, 20, 20, 2.0, values, &order), STATUS_OK);
     assert_true(order.oscillation_index < 0.35); /* the paper's oscillations are above 0.8 */
     verdict_context_t known = {.noise = 1.0, .two_signed = true, .chance = 1.0 / 121.0};
-    verdict_context_t unknown = verdict_context_unknown(&order);
     assert_int_equal(regime_of(&order, &known), REGIME_ASYNCHRONOUS);
-    assert_int_equal(regime_of(&order, &unknown), REGIME_UNDECIDED); /* noise or chaos? */
     known.noise = 0.0;
     known.tau_ms = 20.0;
     assert_int_equal(regime_of(&order, &known), REGIME_CHAOS);
@@ -269,9 +267,45 @@ static void test_verdict_of_patterns(void **state) {
                 (cases[k].n * (double)(i % N) / N - cases[k].f_hz * 2e-3 * (double)(i / (N * N))));
         order_t order;
         assert_int_equal(compute(FRAMES, N, N, 2.0, values, &order), STATUS_OK);
-        verdict_context_t unknown = verdict_context_unknown(&order);
-        assert_int_equal(regime_of(&order, &unknown), cases[k].regime);
+        verdict_context_t context = {.two_signed = true, .chance = 1.0 / order.neighbourhood};
+        assert_int_equal(regime_of(&order, &context), cases[k].regime);
     }
+    free(values);
+}
+
+/* Measured data, whatever their level: the same, noise that may be chaos, and too few frames. */
+static void test_verdict_of_data(void **state) {
+    (void)state;
+    enum { FRAMES = 300, N = 24 };
+    static const struct {
+        double n, f_hz, noise;
+        size_t frames;
+        regime_t regime;
+    } cases[] = {{2, 20, 0.3, FRAMES, REGIME_WAVE},        {2, 0, 0.3, FRAMES, REGIME_BUMP},
+                 {0, 20, 0.3, FRAMES, REGIME_OSCILLATION}, {0, 0, 1, FRAMES, REGIME_UNDECIDED},
+                 {2, 20, 0.3, 40, REGIME_UNDECIDED},       {0, 0, 0, FRAMES, REGIME_UNDECIDED}};
+    float *values = array((size_t)FRAMES * N * N);
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        for (int level = 0; level < 3; level++) {
+            uint64_t seed = 1 + k;
+            for (size_t i = 0; i < (size_t)FRAMES * N * N; i++)
+                values[i] = (float)(cos(2.0 * pi *
+                                        (cases[k].n * (double)(i % N) / N -
+                                         cases[k].f_hz * 2e-3 * (double)(i / (N * N)))) +
+                                    cases[k].noise * normal(&seed) + 100.0 * level);
+            field_t array = {.grid = grid_torus(N, N), .context = values};
+            field_t field = {.trials = 1,
+                             .frames = cases[k].frames,
+                             .frame_ms = 2.0,
+                             .grid = array.grid,
+                             .context = &array,
+                             .read = read_array};
+            observed_t observed;
+            assert_int_equal(observed_create(1, &observed), STATUS_OK);
+            assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_OK);
+            assert_int_equal(observed.all.regime, cases[k].regime);
+            observed_destroy(&observed);
+        }
     free(values);
 }
 
@@ -305,12 +339,13 @@ static void test_trials(void **state) {
                      .context = &array,
                      .read = read_chosen,
                      .choose = choose_array};
+    const verdict_context_t context = {.two_signed = true, .chance = 1.0 / 121.0};
     observed_t observed;
     order_t order;
     assert_int_equal(observed_create(TRIALS, &observed), STATUS_OK);
     assert_true(isnan(observed.trial[3].order.moran) && isnan(observed.all.order.moran));
     assert_string_equal(observed.all.reason, "not measured yet");
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 0, &context, &observed, NULL), STATUS_OK);
     double mean = 0.0, squares = 0.0;
     for (int i = 0; i < TRIALS; i++) {
         assert_int_equal(compute(FRAMES, N, N, 2.0, trials[1 + i], &order), STATUS_OK);
@@ -328,16 +363,16 @@ static void test_trials(void **state) {
     observed_destroy(&observed);
 
     assert_int_equal(observed_create(2, &observed), STATUS_OK);
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 0, &context, &observed, NULL), STATUS_OK);
     assert_true(observed_shows(&observed, REGIME_WAVE) && observed.all.regime == REGIME_WAVE);
     assert_true(strstr(observed.all.reason, "all 2 trials") != NULL);
     trials[2][7 * N * N] = NAN;
-    assert_int_equal(observed_measure(&field, 0, NULL, &observed, NULL), STATUS_FAILED);
+    assert_int_equal(observed_measure(&field, 0, &context, &observed, NULL), STATUS_FAILED);
     assert_true(strstr(status_message(), "trial 1: ") != NULL);
     observed_destroy(&observed);
 
     assert_int_equal(observed_create(1, &observed), STATUS_OK);
-    assert_int_equal(observed_measure(&field, 2, NULL, &observed, NULL), STATUS_OK);
+    assert_int_equal(observed_measure(&field, 2, &context, &observed, NULL), STATUS_OK);
     assert_int_equal(observed.all.regime, REGIME_BUMP);
     assert_memory_equal(&observed.all, &observed.trial[0], sizeof observed.all);
     assert_float_equal(observed.std.moran, 0.0, 0.0);
@@ -433,7 +468,6 @@ static void test_disc(void **state) {
     assert_float_equal(order.cv, sqrt(0.5) / 3.0, float_error);
     assert_float_equal(order.neighbourhood, neighbours / sites, 1e-12);
     assert_true(order.moran > 0.5); /* two cycles over 40 sites: neighbours agree */
-    assert_float_equal(verdict_context_unknown(&order).chance, sites / neighbours, 1e-12);
 
     values[7 * N * N + 20 * N + 21] = NAN;
     assert_int_equal(compute_on(&grid, FRAMES, 1.0, values, &order), STATUS_FAILED);
@@ -602,6 +636,7 @@ int main(int n_arguments, char **arguments) {
         cmocka_unit_test(test_growth_and_waves),
         cmocka_unit_test(test_slow_noise_does_not_oscillate),
         cmocka_unit_test(test_verdict_of_patterns),
+        cmocka_unit_test(test_verdict_of_data),
         cmocka_unit_test(test_trials),
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_ring),

@@ -78,7 +78,7 @@ static const struct {
      false},
     {{"smoothness", required_argument, NULL, 'k'},
      "RADIANS",
-     "phase over which the velocity field is smoothed (default 1)",
+     "phase over which the velocity field is smoothed (default 0.5)",
      false},
     {{"modes", required_argument, NULL, 'M'},
      "FILE.h5",

@@ -115,7 +115,7 @@ static bool row_spectrum(const welch_t *welch, size_t rows, size_t row, size_t y
         for (size_t s = 0; s < BATCH; s++)
             for (size_t bin = 0; bin < welch->bins; bin++) {
                 const float *z = spectra[s * (length / 2 + 1) + bin];
-                power[bin] += (double)(z[0] * z[0] + z[1] * z[1]);
+                power[bin] += (double)z[0] * (double)z[0] + (double)z[1] * (double)z[1];
             }
     }
     return finite;

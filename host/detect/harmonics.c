@@ -138,12 +138,18 @@ static double response(const double *profile, size_t n, double d) {
 double harmonics_between(const harmonics_t *modes, int axis, const double power[3]) {
     const double *profile = modes->profile + (axis == 0 ? 0 : modes->grid.ny);
     size_t n = axis == 0 ? modes->grid.ny : modes->grid.nx;
-    double sum = power[0] + power[1] + power[2], low = -1.0, high = 1.0;
-    double wanted = sum > 0.0 ? (power[2] - power[0]) / sum : 0.0;
+    double known[3], sum = 0.0, low = -1.0, high = 1.0;
+    for (int k = 0; k < 3; k++) {
+        known[k] = power[k] >= 0.0 ? 1.0 : 0.0;
+        sum += known[k] * power[k];
+    }
+    if (n == 1 || !(sum > 0.0))
+        return 0.0;
+    double wanted = (known[2] * power[2] - known[0] * power[0]) / sum;
     while (high - low > 1e-4) {
         double d = 0.5 * (low + high);
-        double before = response(profile, n, d + 1.0), at = response(profile, n, d),
-               after = response(profile, n, d - 1.0);
+        double before = known[0] * response(profile, n, d + 1.0), at = response(profile, n, d),
+               after = known[2] * response(profile, n, d - 1.0);
         if ((after - before) / (before + at + after) < wanted)
             low = d;
         else

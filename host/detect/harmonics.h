@@ -40,7 +40,7 @@ long harmonics_find(const harmonics_t *modes, int n_y, int n_x, int *sign);
 
 /* How far from the middle one of three neighbours along axis 0 (y) or 1 (x) a wave lies whose power
  * |z|^2 in them is power[3]: the offset at which the window's own transform, summed over the other
- * axis, has their centroid. Bins, -1 to 1. */
+ * axis, has their centroid. One below 0 is not known and left out. Bins, -1 to 1. */
 double harmonics_between(const harmonics_t *modes, int axis, const double power[3]);
 
 typedef struct {

@@ -16,7 +16,7 @@ static void add_pairs(const grid_t *grid, const float *const z[2], size_t dy, si
             size_t i = y * nx + x, j = (y + dy) % ny * nx + (x + dx) % nx;
             if (grid->mask && !(grid->mask[i] && grid->mask[j]))
                 continue;
-            *sum += (double)(z[0][i] * z[0][j]) + (double)(z[1][i] * z[1][j]);
+            *sum += (double)z[0][i] * (double)z[0][j] + (double)z[1][i] * (double)z[1][j];
             *pairs += 1.0;
         }
 }

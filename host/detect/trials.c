@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/detect/band.h"
 #include "host/detect/detect.h"
 
 static double *member(order_t *order, const order_parameter_t *parameter) {
@@ -89,8 +90,14 @@ static status_t measure(const field_t *field, const verdict_context_t *context, 
     TRY(order_compute(field, &seen->order));
     TRY(detect_waves(field, found));
     waves_seen_t waves = waves_seen(found);
-    verdict_context_t of_data = verdict_context_unknown(&seen->order);
-    verdict(&seen->order, &waves, context ? context : &of_data, &seen->regime, seen->reason);
+    if (context) {
+        verdict(&seen->order, &waves, context, &seen->regime, seen->reason);
+        return STATUS_OK;
+    }
+    band_choice_t rhythm = {0};
+    if (!waves.why_not[0])
+        TRY(band_choose(field, &rhythm));
+    verdict_of_data(&seen->order, &waves, rhythm.peak_hz, &seen->regime, seen->reason);
     return STATUS_OK;
 }
 

@@ -21,7 +21,7 @@ typedef struct {
 status_t observed_create(size_t trials, observed_t *observed);
 void observed_destroy(observed_t *observed);
 /* Fills it from trials `first`, first + 1, ... of the field, one after the other; `context` NULL:
- * measured data (verdict_context_unknown). `found` gets the first one's waves (detect_waves); may
+ * measured data (verdict_of_data). `found` gets the first one's waves (detect_waves); may
  * be NULL. */
 status_t observed_measure(const field_t *field, size_t first, const verdict_context_t *context,
                           observed_t *observed, dataset_t *found);

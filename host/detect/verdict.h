@@ -7,16 +7,16 @@
 
 /* What one has to know of the network, not of the theory, to read its rates. */
 typedef struct {
-    double noise; /* std of r that its own noise gives an uncoupled neuron; 0 if there is none */
-    bool noise_unknown; /* noise is not known: then it is 0 here, and nothing is called chaos */
-    double scale;       /* a large rate: the gain's bound; 0 where it has none */
-    bool two_signed;    /* whether the gain gives rates of both signs */
-    double tau_ms;      /* time constant; 0 where it is not known */
-    double chance;      /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
+    double noise;    /* std of r that its own noise gives an uncoupled neuron; 0 if there is none */
+    double scale;    /* a large rate: the gain's bound; 0 where it has none */
+    bool two_signed; /* whether the gain gives rates of both signs */
+    double tau_ms;   /* time constant; 0 where it is not known */
+    double chance;   /* Moran's index of independent neurons: 1 / sites of the neighbourhood */
 } verdict_context_t;
 
 /* Waves that stand out of what noise gives (wave.h). */
 typedef struct {
+    char why_not[160]; /* empty, or why the data could not be looked at */
     double moving;  /* share of the variance in time that the stated peaks carry; 0: none stated */
     double at_rest; /* share of the variance over space that does not move; NAN: not known */
     double frequency_hz; /* of the strongest */
@@ -27,8 +27,6 @@ waves_seen_t waves_seen(const dataset_t *found); /* of the group "wave", which n
 /* For the rates, and for the potentials, of that population. */
 verdict_context_t verdict_context(const config_t *config, uint32_t population);
 verdict_context_t verdict_context_potential(const config_t *config, uint32_t population);
-/* For measured data, of which nothing is known but what was seen: no noise level, no bound. */
-verdict_context_t verdict_context_unknown(const order_t *order);
 
 /* With A = rms deviation of r from its mean over time and neurons, C = global_std / temporal_std,
  * O = oscillation index, S = Moran's index beyond chance, in this order:
@@ -49,5 +47,18 @@ verdict_context_t verdict_context_unknown(const order_t *order);
  * says why. */
 void verdict(const order_t *order, const waves_seen_t *waves, const verdict_context_t *context,
              regime_t *regime, char reason[200]);
+
+/* Of measured data, of which no noise, bound or time constant is known, and whose level says
+ * nothing. rhythm_hz: of the sites' mean spectrum, where it stands out (band.h), else 0. In this
+ * order:
+ *   (undecided     too short, constant or without even times; or not stationary, as above)
+ *   oscillation    a rhythm, and C >= 0.5
+ *   wave           C < 0.35, S high, less than half of the spatial variance at rest, and stated
+ *                  waves carry a third of the variance in time
+ *   bump           C < 0.35, S high, at least half of the spatial variance at rest
+ *
+ * Everything else is undecided: what is irregular may be noise or chaos. */
+void verdict_of_data(const order_t *order, const waves_seen_t *waves, double rhythm_hz,
+                     regime_t *regime, char reason[200]);
 
 #endif

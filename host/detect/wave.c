@@ -53,7 +53,7 @@ static status_t measure(wave_t *wave) {
     TRY(wave_segments_estimate(&wave->segments, wave->value, wave->error));
     double index = wave->value[WAVE_INDEX], margin = 2.0 * wave->error[WAVE_INDEX];
     wave->kind = index - margin >= 0.5   ? "travelling"
-                 : index + margin <= 0.5 ? "standing"
+                 : index + margin <= 0.5 ? "standing, or both ways"
                                          : "partly travelling";
     if (index + margin <= 0.5)
         wave->value[WAVE_DIRECTION] = wave->error[WAVE_DIRECTION] = NAN;
@@ -96,7 +96,7 @@ static status_t add_numbers(const wave_t *wave) {
         [WAVE_SPEED] = {"speed", wave->per_time, "its phase speed, frequency over wave number",
                         1.0},
         [WAVE_DIRECTION] = {"direction_deg", "degree",
-                            "where it travels to, from x to y; none for a standing wave", degree},
+                            "where it travels to, from x to y; none for one both ways", degree},
         [WAVE_INDEX] = {"travelling_index", "1",
                         "(P(+k) - P(-k)) / (P(+k) + P(-k)) at its frequency", 1.0},
     };
@@ -121,8 +121,9 @@ static status_t add_numbers(const wave_t *wave) {
     TRY(dataset_number(wave->found, "wave/at_rest_share",
                        s->variance > 0.0 ? s->at_rest / s->variance : NAN, "1",
                        "share of the variance over space that the mean over time has"));
-    TRY(dataset_number(wave->found, "wave/false_alarm", WAVE_FALSE_ALARM, "1",
-                       "probability that noise gives a peak, over the whole field, at most"));
+    TRY(dataset_number(
+        wave->found, "wave/false_alarm", WAVE_FALSE_ALARM, "1",
+        "probability that noise whose spectra have no peak gives one, over the field, at most"));
     return dataset_number(
         wave->found, "wave/threshold",
         wave_threshold(s->segments, wave_freedom(s->segments, WAVE_SIDE),
@@ -223,7 +224,7 @@ static status_t detect(wave_t *wave) {
     double moving = spectrum->variance - spectrum->at_rest;
     wave->moving = moving + spectrum->uniform;
     if (moving > 1e-12 * spectrum->variance) /* rounding of sums of floats otherwise */
-        wave_peaks_find(&wave->modes, spectrum, wave->moving, wave->peak, &wave->peaks);
+        TRY(wave_peaks_find(&wave->modes, spectrum, wave->moving, wave->peak, &wave->peaks));
     if (wave->peaks > 0)
         TRY(measure(wave));
     else if (spectrum->variance > 0.0)

@@ -28,6 +28,22 @@ static double line_power(const wave_spectrum_t *spectrum, const double *power, l
     return sum;
 }
 
+/* Of the whole line: a window over the sheet spreads it over neighbouring modes too. */
+static double wave_power(const harmonics_t *modes, const wave_spectrum_t *spectrum, int n_y,
+                         int n_x, long f) {
+    int around = modes->windowed ? 1 : 0;
+    double sum = 0.0;
+    for (int y = n_y - around; y <= n_y + around; y++)
+        for (int x = n_x - around; x <= n_x + around; x++) {
+            int sign;
+            long m = harmonics_find(modes, y, x, &sign);
+            if (m >= 0)
+                sum += line_power(spectrum, spectrum->power + (size_t)m * spectrum->length,
+                                  sign * f, WAVE_LINE);
+        }
+    return sum;
+}
+
 /* Power over the larger background of the two sides; 0 where either is not exceeded as it must be.
  */
 static double significant(const wave_spectrum_t *spectrum, const double *power, long f,
@@ -43,6 +59,57 @@ static double significant(const wave_spectrum_t *spectrum, const double *power, 
     return peak / most;
 }
 
+static void swap(double *a, double *b) {
+    double kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* The middle one of n values, which it reorders (Hoare's selection). */
+static double median(double *values, size_t n) {
+    size_t first = 0, last = n - 1, middle = n / 2;
+    while (first < last) {
+        double pivot = values[first + (last - first) / 2];
+        size_t i = first, j = last;
+        while (i <= j) {
+            while (values[i] < pivot)
+                i++;
+            while (values[j] > pivot)
+                j--;
+            if (i <= j) {
+                swap(&values[i++], &values[j]);
+                if (j-- == 0)
+                    break;
+            }
+        }
+        if (j < last && middle <= j)
+            last = j;
+        else if (middle >= i)
+            first = i;
+        else
+            break;
+    }
+    return values[middle];
+}
+
+/* typical[f]: the median over all modes, n and -n, of the power at frequencies of f bins. Noise
+ * without a pattern in space has a rhythm in all modes alike. */
+static status_t find_typical(const harmonics_t *modes, const wave_spectrum_t *spectrum,
+                             double *typical) {
+    double *values = malloc(2 * modes->modes * sizeof *values);
+    if (!values)
+        FAIL(STATUS_FAILED, "waves: no memory for %zu modes", modes->modes);
+    for (long f = WAVE_FIRST; f <= last_bin(spectrum); f++) {
+        for (size_t m = 0; m < modes->modes; m++)
+            for (int way = 0; way < 2; way++)
+                values[2 * m + (size_t)way] =
+                    spectrum->power[m * spectrum->length + place_of(spectrum, way ? -f : f)];
+        typical[f] = median(values, 2 * modes->modes);
+    }
+    free(values);
+    return STATUS_OK;
+}
+
 /* Whether (n, f) is one of the peaks or what a window makes of it. */
 static bool is_of(const harmonics_t *modes, const wave_peak_t *peak, size_t count, wave_peak_t of) {
     int around = modes->windowed ? WAVE_LINE : 0;
@@ -55,7 +122,8 @@ static bool is_of(const harmonics_t *modes, const wave_peak_t *peak, size_t coun
 
 /* The highest peak beside those there are; share 0 if there is none. */
 static wave_peak_t highest(const harmonics_t *modes, const wave_spectrum_t *spectrum, double moving,
-                           const double *threshold, const wave_peak_t *peak, size_t count) {
+                           const double *threshold, const double *typical, const wave_peak_t *peak,
+                           size_t count) {
     wave_peak_t best = {0};
     double most = WAVE_SHARE * moving / 10.0; /* the highest of 5 bins, for n and for -n */
     for (size_t m = 0; m < modes->modes; m++)
@@ -63,16 +131,20 @@ static wave_peak_t highest(const harmonics_t *modes, const wave_spectrum_t *spec
             const double *power = spectrum->power + m * spectrum->length;
             double here = power[place_of(spectrum, f)];
             int sign = f < 0 ? -1 : 1;
-            if (labs(f) < WAVE_FIRST || here <= most)
+            if (labs(f) < WAVE_FIRST || here <= most ||
+                here <= threshold[WAVE_SIDE] * typical[labs(f)])
                 continue;
-            wave_peak_t one = {.n_y = sign * modes->mode[m].n_y,
-                               .n_x = sign * modes->mode[m].n_x,
-                               .f = labs(f),
-                               .ky = sign * modes->mode[m].ky,
-                               .kx = sign * modes->mode[m].kx,
-                               .frequency_hz = (double)labs(f) * spectrum->bin_hz,
-                               .share = 2.0 * line_power(spectrum, power, f, WAVE_LINE) / moving,
-                               .ratio = significant(spectrum, power, f, threshold)};
+            wave_peak_t one = {
+                .n_y = sign * modes->mode[m].n_y,
+                .n_x = sign * modes->mode[m].n_x,
+                .f = labs(f),
+                .ky = sign * modes->mode[m].ky,
+                .kx = sign * modes->mode[m].kx,
+                .frequency_hz = (double)labs(f) * spectrum->bin_hz,
+                .share = 2.0 *
+                         wave_power(modes, spectrum, modes->mode[m].n_y, modes->mode[m].n_x, f) /
+                         moving,
+                .ratio = significant(spectrum, power, f, threshold)};
             if (one.ratio > 0.0 && one.share >= WAVE_SHARE && !is_of(modes, peak, count, one)) {
                 best = one;
                 most = here;
@@ -81,17 +153,22 @@ static wave_peak_t highest(const harmonics_t *modes, const wave_spectrum_t *spec
     return best;
 }
 
-void wave_peaks_find(const harmonics_t *modes, const wave_spectrum_t *spectrum, double moving,
-                     wave_peak_t peak[WAVE_PEAKS], size_t *count) {
+status_t wave_peaks_find(const harmonics_t *modes, const wave_spectrum_t *spectrum, double moving,
+                         wave_peak_t peak[WAVE_PEAKS], size_t *count) {
     double threshold[WAVE_SIDE + 1] = {0}, tests = (double)wave_tests(modes, spectrum);
     for (size_t bins = 1; bins <= WAVE_SIDE; bins++)
         threshold[bins] = wave_threshold(spectrum->segments, wave_freedom(spectrum->segments, bins),
                                          WAVE_FALSE_ALARM / tests);
-    for (*count = 0; *count < WAVE_PEAKS; ++*count) {
-        peak[*count] = highest(modes, spectrum, moving, threshold, peak, *count);
+    double *typical = malloc(spectrum->length * sizeof *typical);
+    status_t status = typical ? find_typical(modes, spectrum, typical)
+                              : status_fail(STATUS_FAILED, __FILE__, __LINE__, "waves: no memory");
+    for (*count = 0; status == STATUS_OK && *count < WAVE_PEAKS; ++*count) {
+        peak[*count] = highest(modes, spectrum, moving, threshold, typical, peak, *count);
         if (peak[*count].share == 0.0)
             break;
     }
+    free(typical);
+    return status;
 }
 
 void wave_segments_destroy(wave_segments_t *segments) {
@@ -162,9 +239,9 @@ static double offset_along(const wave_segments_t *segments, const double *power,
     for (int d = -1; d <= 1; d++) {
         const double *row =
             row_of(segments, power, n[0] + (axis == 0 ? d : 0), n[1] + (axis == 1 ? d : 0), &sign);
-        if (!row)
+        if (!row && d == 0)
             return 0.0;
-        line[d + 1] = line_power(segments->spectrum, row, sign * f, 1);
+        line[d + 1] = row ? line_power(segments->spectrum, row, sign * f, 1) : -1.0;
     }
     return harmonics_between(segments->modes, axis, line);
 }
@@ -223,20 +300,31 @@ static void estimate(const wave_segments_t *segments, const double *power,
     value[WAVE_INDEX] = (with - against) / (with + against);
 }
 
+/* Whether the window's main lobe holds n = 0, where each frame's mean was taken off. */
+static bool near_mean(const wave_segments_t *segments, const double value[WAVE_NUMBERS]) {
+    const grid_t *grid = &segments->modes->grid;
+    double ky = value[WAVE_WAVENUMBER] * sin(value[WAVE_DIRECTION]);
+    double kx = value[WAVE_WAVENUMBER] * cos(value[WAVE_DIRECTION]);
+    return fabs(ky) * (double)grid->ny * grid->dy < 2.0 &&
+           fabs(kx) * (double)grid->nx * grid->dx < 2.0;
+}
+
 /* What the centroids between bins may be off by, with the jackknife's. */
 static void add_between(const wave_segments_t *segments, const double value[WAVE_NUMBERS],
                         double error[WAVE_NUMBERS]) {
     const grid_t *grid = &segments->modes->grid;
     double frequency = WAVE_BETWEEN * segments->spectrum->bin_hz, k = 0.0;
     if (segments->modes->windowed)
-        k = WAVE_BETWEEN *
-            hypot(1.0 / ((double)grid->ny * grid->dy), 1.0 / ((double)grid->nx * grid->dx));
+        k = (near_mean(segments, value) ? WAVE_NEAR_MEAN : WAVE_BETWEEN) *
+            hypot(grid->ny > 1 ? 1.0 / ((double)grid->ny * grid->dy) : 0.0,
+                  grid->nx > 1 ? 1.0 / ((double)grid->nx * grid->dx) : 0.0);
     double relative = k / value[WAVE_WAVENUMBER];
     error[WAVE_WAVENUMBER] = hypot(error[WAVE_WAVENUMBER], k);
     error[WAVE_FREQUENCY] = hypot(error[WAVE_FREQUENCY], frequency);
     error[WAVE_SPEED] = hypot(
         error[WAVE_SPEED], value[WAVE_SPEED] * hypot(frequency / value[WAVE_FREQUENCY], relative));
-    error[WAVE_DIRECTION] = hypot(error[WAVE_DIRECTION], relative);
+    if (grid->ny > 1 && grid->nx > 1)
+        error[WAVE_DIRECTION] = hypot(error[WAVE_DIRECTION], relative);
 }
 
 static status_t transform_segments(wave_segments_t *segments) {

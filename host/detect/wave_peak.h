@@ -15,8 +15,8 @@ typedef struct {
 } wave_peak_t;
 
 /* Those above the threshold and WAVE_SHARE, by power; `tests` of the false alarms' level. */
-void wave_peaks_find(const harmonics_t *modes, const wave_spectrum_t *spectrum, double moving,
-                     wave_peak_t peak[WAVE_PEAKS], size_t *count);
+status_t wave_peaks_find(const harmonics_t *modes, const wave_spectrum_t *spectrum, double moving,
+                         wave_peak_t peak[WAVE_PEAKS], size_t *count);
 
 /* Bins that are looked at, of all modes and both directions. */
 size_t wave_tests(const harmonics_t *modes, const wave_spectrum_t *spectrum);
@@ -42,7 +42,8 @@ status_t wave_segments_create(const harmonics_t *modes, const wave_spectrum_t *s
 void wave_segments_destroy(wave_segments_t *segments);
 void wave_segments_take(wave_segments_t *segments, const harmonics_block_t *block);
 
-#define WAVE_BETWEEN 0.03 /* error of a number told between bins, in bins */
+#define WAVE_NEAR_MEAN 0.15 /* the same within the window's main lobe of n = 0 */
+#define WAVE_BETWEEN 0.03   /* error of a number told between bins, in bins */
 
 /* The strongest peak of those spectra's mean: |k|, frequency_hz, speed, direction (radians), index.
  * Errors: jackknife, sqrt((K - 1)/K sum (x_i - mean)^2), x_i without segment i, each with the

@@ -47,7 +47,23 @@ static status_t put_item(h5_file_t *file, const dataset_t *found, const dataset_
     return status;
 }
 
+/* Exponents may have taken hours: those that are there stay until others are measured. */
+static bool keeps_exponents(h5_file_t *file, const dataset_t *found) {
+    for (size_t k = 0; k < found->items; k++)
+        if (strncmp(found->item[k].name, "lyapunov/", 9) == 0)
+            return false;
+    return H5Lexists(h5_id(file), "/detections", H5P_DEFAULT) > 0 &&
+           H5Lexists(h5_id(file), "/detections/lyapunov", H5P_DEFAULT) > 0;
+}
+
+static status_t move(h5_file_t *file, const char *from, const char *to) {
+    if (H5Lmove(h5_id(file), from, h5_id(file), to, H5P_DEFAULT, H5P_DEFAULT) < 0)
+        FAIL(STATUS_FAILED, "%s: cannot keep %s", h5_path(file), from);
+    return STATUS_OK;
+}
+
 status_t write_detections(h5_file_t *file, const dataset_t *found) {
+    bool keep = keeps_exponents(file, found);
     size_t bytes = 4096 * (found->axes + found->items);
     char path[PATH_SIZE];
     for (size_t k = 0; k < found->axes; k++)
@@ -55,10 +71,14 @@ status_t write_detections(h5_file_t *file, const dataset_t *found) {
     for (size_t k = 0; k < found->items; k++)
         bytes += found->item[k].count * (found->item[k].rank < 2 ? sizeof(double) : sizeof(float));
     TRY(h5_reserve(file, bytes, "/detections"));
+    if (keep)
+        TRY(move(file, "/detections/lyapunov", "/lyapunov"));
     if (H5Lexists(h5_id(file), "/detections", H5P_DEFAULT) > 0 &&
         H5Ldelete(h5_id(file), "/detections", H5P_DEFAULT) < 0)
         FAIL(STATUS_FAILED, "%s: cannot replace /detections", h5_path(file));
     TRY(h5_group(file, "/detections"));
+    if (keep)
+        TRY(move(file, "/lyapunov", "/detections/lyapunov"));
     for (size_t k = 0; k < found->axes; k++) {
         const dataset_axis_t *axis = &found->axis[k];
         const char *name;
