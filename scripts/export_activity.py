@@ -101,6 +101,7 @@ def arguments():
     parser.add_argument("--onset", type=float, default=0.0, metavar="MS", help="frames from there on")
     parser.add_argument("--side", type=float, metavar="MM",
                         help="the torus's side as tissue (neo); its own unit by default")
+    parser.add_argument("--force", action="store_true", help="replace the output file if it is there")
     given = parser.parse_args()
     if given.side is not None and not given.side > 0:
         raise Fault(f"--side {given.side:g}: must be a length in mm, above 0", 2)
@@ -108,6 +109,10 @@ def arguments():
         given.output = given.file.with_suffix(SUFFIX[given.to])
     elif given.output.suffix != SUFFIX[given.to]:
         raise Fault(f"-o {given.output}: a file for {given.to} ends in {SUFFIX[given.to]}", 2)
+    if not given.output.parent.is_dir():
+        raise Fault(f"-o {given.output}: there is no folder {given.output.parent}; create it first")
+    if given.output.exists() and not given.force:
+        raise Fault(f"-o {given.output}: is there already; give --force to replace it", 2)
     return given
 
 

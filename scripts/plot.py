@@ -137,8 +137,13 @@ def arguments():
 
 def plot(given, file):
     has_run, has_spectrum = "time" in file and "config" in file.attrs, "spectrum" in file
-    if "detections" in file and not has_run and not has_spectrum and given.film is None:
-        return draw_detections_page(file, given.file.stem, None, None, given.output)
+    if "detections" in file and not has_run and not has_spectrum:
+        if given.output is not None:
+            draw_detections_page(file, given.file.stem, None, None, given.output)
+        if given.film is not None:
+            raise Fault(f"--film {given.film}: {given.file} holds measured data; films are drawn of "
+                        "the .h5 file that `brisc run` wrote", 2)
+        return None
     if not has_run and not has_spectrum:
         raise Fault(f"{given.file}: holds neither a run (`time`) nor a measured spectrum "
                     "(`spectrum`); give the .h5 file that `brisc run` or `brisc spectrum` wrote")

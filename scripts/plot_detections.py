@@ -50,6 +50,7 @@ def draw_arrows(axes, sheet, u, v, unit=None):
     x, y, _, side = sheet
     px, py, pu, pv = arrows_of(x, y, u, v)
     speed = np.hypot(pu, pv)
+    pu, pv = (np.where(speed > 0, c, np.nan) for c in (pu, pv))
     typical = float(np.quantile(speed[speed > 0], 0.8)) if np.any(speed > 0) else 1.0
     arrows = axes.quiver(px, py, pu, pv, color="black", angles="xy", scale_units="xy", pivot="mid",
                          scale=typical * ARROWS / max(side), width=0.008, headwidth=4)
@@ -150,6 +151,7 @@ def draw_mode(found, k, axes, bar):
     _, _, extent, _ = found.sheet("modes")
     u, v = found["modes/velocity_x"][k], found["modes/velocity_y"][k]
     speed = np.hypot(u, v)
+    speed[speed == 0] = np.nan  # outside a mask
     norm = colors.Normalize(0, 1)
     draw_map(found, "modes", axes, speed / (float(np.nanmax(speed)) or 1.0), "Blues", norm)
     draw_arrows(axes, found.sheet("modes"), u, v)
@@ -241,13 +243,14 @@ def draw_pattern(found, run, axes):
     peak, half = found.number("pattern/wavenumber"), found.number("pattern/half_width")
     if np.isfinite(peak):
         axes.axvspan(peak - half, peak + half, color="#DDDDDD", linewidth=0, zorder=0)
-        axes.set_title(f"|n| = {peak:.2f} ± {half:.2f}", loc="left", pad=3)
+        axes.set_title(f"|n| = {peak:.3g}, half width {half:.2g}", loc="left", pad=3)
     predicted = found.number("pattern/wavelength_predicted")
     if np.isfinite(predicted):
         axes.axvline(1 / predicted, color="black", linestyle="--", label="predicted")
     axes.set(xscale="log", yscale="log", ylabel="variance a mode",
              xlabel=f"wave number |n| ({per_length(found, 'pattern/wavenumber_axis')})")
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.legend(loc="upper left", bbox_to_anchor=(-0.3, -0.27), ncol=3, fontsize=6, handlelength=1,
                 columnspacing=1, handletextpad=0.4)
     tidy(axes)
@@ -279,7 +282,10 @@ def draw_spectra(found, axes):
 def draw_correlation(found, axes):
     r, c = found["asynchrony/distance"], found["asynchrony/correlation"]
     axes.axhline(0, color="#CCCCCC", linewidth=0.5)
-    axes.plot(r, c, color=BLUE)
+    if "asynchrony/correlation_error" in found:
+        axes.errorbar(r, c, found["asynchrony/correlation_error"], color=BLUE, elinewidth=0.4)
+    else:
+        axes.plot(r, c, color=BLUE)
     axes.set(xlabel=f"distance ({length_label(found, 'asynchrony/distance')})",
              ylabel="correlation")
     tidy(axes)

@@ -95,6 +95,8 @@ def with_error(found, name, decimals, unit):
     value, error = found.number(name), found.number(f"{name}_error")
     if not np.isfinite(value):
         return None
+    while 0 < error < 0.95 * 10.0**-decimals and decimals < 6:  # a digit of the error at least
+        decimals += 1
     spread = f" ± {error:.{decimals}f}" if error > 0 else ""
     return f"{value:.{decimals}f}{spread} {unit}".replace("-", "\N{MINUS SIGN}").strip()
 

@@ -155,6 +155,13 @@ def check_run(c):
     with h5py.File(os.path.join(without, "run.h5")) as file, h5py.File(c.path("run.h5")) as run:
         assert file["detections/wave/frequency_hz"][()] == run["detections/wave/frequency_hz"][()]
         assert np.array_equal(file["detections/flow/phase"], run["detections/flow/phase"])
+    # Exponents take long: what does not measure them anew leaves them.
+    c.run("analyze", "run.h5", "--lyapunov", "1", "--time", "200", "-o", "run.h5")
+    with h5py.File(c.path("run.h5")) as file:
+        exponents = file["detections/lyapunov/exponents"][()]
+    c.run("analyze", "run.h5", "-o", "run.h5")
+    with h5py.File(c.path("run.h5")) as file:
+        assert np.array_equal(file["detections/lyapunov/exponents"], exponents) and "lyapunov" not in file
 
 
 def main():

@@ -119,8 +119,10 @@ def check_errors(path, folder):
                                      ((path, "--to", "spike2"), 2, "invalid choice"),
                                      ((path, "--to", "neo", "-o", "a.mat"), 2, "ends in .nix"),
                                      ((path, "--to", "neo", "--side", "-1"), 2, "above 0"),
-                                     ((path, "--to", "neuropatt", "--onset", "200"), 2, "two are needed"),
-                                     ((path, "--to", "neuropatt", "--trial", "2"), 2, "0 to 1")):
+                                     ((path, "--to", "neo", "-o", "missing/a.nix"), 1, "no folder missing"),
+                                     ((path, "--to", "neuropatt"), 2, "give --force"),
+                                     ((path, "--to", "neuropatt", "--onset", "200", "--force"), 2, "two are needed"),
+                                     ((path, "--to", "neuropatt", "--trial", "2", "--force"), 2, "0 to 1")):
         result = export(*arguments)
         assert result.returncode == status and words in result.stderr, (arguments, result.stderr)
         assert result.stderr.count("\n") == 1, result.stderr
