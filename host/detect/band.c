@@ -276,10 +276,12 @@ static status_t decide(const welch_t *welch, band_choice_t *choice) {
     if (peak)
         choose(welch, mean, peak, choice);
     else if (total > 0.0)
-        snprintf(choice->reason, sizeof choice->reason,
-                 "no rhythm: no frequency stands out of the spectrum (false alarms: once in %g "
-                 "fields)",
-                 1.0 / BAND_FALSE_ALARM);
+        snprintf(
+            choice->reason, sizeof choice->reason,
+            "no rhythm: no frequency from %.2g Hz on, ten periods of the record, stands out of the "
+            "spectrum (false alarms: once in %g fields)",
+            (double)(FIRST_BIN + 2) * 1e3 / (welch->field->frame_ms * (double)welch->length),
+            1.0 / BAND_FALSE_ALARM);
     else
         snprintf(choice->reason, sizeof choice->reason, "no rhythm: every site is constant");
     free(mean);
