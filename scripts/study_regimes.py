@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
-"""The observed regime against the true one, over small networks drawn from the published parameter
-planes, the six regimes and their borders alike: a confusion matrix.
+"""The observed regime against the predicted one, over small networks drawn from the published
+parameter planes, the six regimes and their borders alike: a confusion matrix.
 
-The truth is the regime that the linear spectrum names: theory's, unless a border lies within three of
-its error bars (a small network's eigenvalues scatter, and of a group of twenty the largest one leads).
-Then it is that of the network's own leading eigenvalues, matched to their modes by `brisc spectrum`.
-
-A network is away from borders where that answer would not change if a growth or a radius moved by
+A network is away from borders where theory's answer would not change if a growth or a radius moved by
 3 %: each mode's equivalent real part 1 + (growth - 1) / delta and the bulk's radius are more than 3 %
 from 1, no mode that would make another regime comes within 3 % of the leading one, and its pair of
-eigenvalues is not about to meet and turn (real to complex) either. Near a border either side's regime
-is right.
+eigenvalues is not about to meet and turn (real to complex) either. Near a border
+one network may lie on either side of it (its eigenvalues scatter by a few percent): either side's
+regime is right there.
 
 usage: scripts/study_regimes.py [-n 300] [--first 1000] [-o regimes.jsonl] [--plot regimes.png] [--brisc build/brisc]
 The file keeps every network that is done; another call goes on from there. 300 take about half an hour
@@ -30,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 REGIMES = ["asynchronous", "synchronous", "oscillation", "bump", "wave", "chaos"]
 PATHWAYS = ["E.E", "I.E", "E.I", "I.I"]
-MARGIN, DELTA = 0.03, 0.01  # DELTA: dt / tau
+MARGIN = 0.03
 
 
 def uniform(draw, low, high):
@@ -100,53 +97,31 @@ def turnings(leading, modes):
     return [(leading["re"] - re)**2 / (4 * leading["re"] * re) for re in partners]
 
 
-def regime(radius, modes):
-    return kind(modes[0]) if modes and modes[0]["growth"] > 1 else "chaos" if radius > 1 else "asynchronous"
-
-
-def borders(radius, modes):
-    """[(distance, its error, the regimes that meet there)]: see above."""
-    real = lambda mode: 1 + (mode["growth"] - 1) / DELTA  # noqa: E731
-    found = [(abs(radius - 1), 0, {"asynchronous", "chaos", regime(radius, modes)})]
-    if not modes:
-        return found
-    leading, calm = modes[0], regime(radius, [])
-    found += [(abs(real(leading) - 1), leading["std"], {calm, kind(leading)})]
+def borders(prediction, delta=0.01):
+    """[(distance, the regimes that meet there)]: see above."""
+    real = lambda mode: 1 + (mode["growth"] - 1) / delta  # noqa: E731
+    radius, modes = prediction["bulk_radius_effective"], prediction["outliers"] or [prediction["dominant"]]
+    leading, calm = modes[0], "chaos" if radius > 1 else "asynchronous"
+    found = [(abs(real(leading) - 1), {calm, kind(leading)}),
+             (abs(radius - 1), {"asynchronous", "chaos", prediction["regime"]})]
     if leading["growth"] > 1:
         turning = {True: {"synchronous", "oscillation"}, False: {"bump", "wave"}}[leading["nx"] == leading["ny"] == 0]
-        error = 2 * leading["std"] / math.hypot(leading["re"], leading["im"])
-        found += [(turn, error, turning) for turn in turnings(leading, modes)]
-    for mode in modes[1:]:
-        if leading["growth"] > 1 and kind(mode) != kind(leading):
-            found += [(real(leading) - real(mode), math.hypot(leading["std"], mode["std"]), {kind(leading), kind(mode)})]
-        elif leading["growth"] <= 1 and real(mode) + 3 * mode["std"] > 1:
-            found += [(1 - real(mode), mode["std"], {calm, kind(mode)})]
+        found += [(turn, turning) for turn in turnings(leading, modes)]
+        found += [(real(leading) - real(mode), {kind(leading), kind(mode)}) for mode in modes
+                  if kind(mode) != kind(leading)]
     return found
 
 
-def predicted_modes(prediction):
-    modes = [dict(mode, std=mode["std"] or 0) for mode in prediction["outliers"] or [prediction["dominant"]]]
-    return prediction["bulk_radius_effective"], modes
-
-
-def own_modes(program, path):
-    """As predicted_modes, from the network's own leading eigenvalues."""
-    spectrum = brisc(program, "spectrum", path, "--leading", "16", "-o", path + ".h5", "--force")
-    modes = [dict(nx=one["nx"], ny=one["ny"], re=one["re"], im=abs(one["im"]), std=0,
-                  frequency_hz=abs(one["im"]), growth=abs(1 - DELTA + DELTA * complex(one["re"], one["im"])))
-             for one in spectrum["outliers"]]
-    return spectrum["bulk_radius_predicted"], sorted(modes, key=lambda mode: -mode["growth"])
-
-
-def judge(program, path, prediction):
-    """(the true regime, distance, the regimes that may be seen, whether its own spectrum was asked)"""
-    spectrum = predicted_modes(prediction)
-    asked = any(far <= 3 * error for far, error, _ in borders(*spectrum))
-    if asked:
-        spectrum = own_modes(program, path)
-    true, near = regime(*spectrum) if asked else prediction["regime"], borders(*spectrum)
-    sides = {true}.union(*(regimes for far, _, regimes in near if far <= MARGIN))
-    return true, min(far for far, _, _ in near), sorted(sides), asked
+def own_spectrum(program, row):
+    """The eigenvalues of the network itself that grow most, and the modes they are matched to: theory's are a
+    mean over networks, and where a group of twenty scatters the largest one leads."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "network.yaml")
+        with open(path, "w") as file:
+            json.dump(config(row["network"], row["index"] + 1), file)
+        spectrum = brisc(program, "spectrum", path, "--leading", "16", "-o", os.path.join(folder, "spectrum.h5"))
+    return ", ".join(f"({one['nx']},{one['ny']}) {one['re']:.2f}" + f"+-{abs(one['im']):.2f}i" * (one["im"] != 0)
+                     for one in spectrum["outliers"][:3])
 
 
 def draw_network(program, folder, wanted, index):
@@ -171,20 +146,22 @@ def measure(program, folder, index):
     path, network, prediction = draw_network(program, folder, REGIMES[index % len(REGIMES)], index)
     output = os.path.join(folder, f"{index}.h5")
     seen = brisc(program, "run", path, "-o", output)
-    true, distance, sides, asked = judge(program, path, prediction)
     for name in os.listdir(folder):
         if name.startswith(f"{index}."):
             os.remove(os.path.join(folder, name))
-    return dict(index=index, network=network, distance=distance, sides=sides, asked=asked, true=true,
-                predicted=prediction["regime"], observed=seen["regime"], reason=seen["reason"], order=seen["order"])
+    near = borders(prediction)
+    sides = {prediction["regime"]}.union(*(regimes for far, regimes in near if far <= MARGIN))
+    return dict(index=index, network=network, distance=min(far for far, _ in near), sides=sorted(sides),
+                predicted=prediction["regime"],
+                observed=seen["regime"], reason=seen["reason"], order=seen["order"])
 
 
 def table(rows, title):
     columns = REGIMES + ["undecided"]
-    print(f"\n{title}: {len(rows)} networks\n  {'true':14s}" + "".join(f"{c[:12]:>14s}" for c in columns))
-    count = Counter((row["true"], row["observed"]) for row in rows)
-    for name in REGIMES:
-        print(f"  {name:14s}" + "".join(f"{count[name, c]:14d}" for c in columns))
+    print(f"\n{title}: {len(rows)} networks\n  {'predicted':14s}" + "".join(f"{c[:12]:>14s}" for c in columns))
+    count = Counter((row["predicted"], row["observed"]) for row in rows)
+    for regime in REGIMES:
+        print(f"  {regime:14s}" + "".join(f"{count[regime, c]:14d}" for c in columns))
 
 
 def plot(away, near, path):
@@ -194,7 +171,7 @@ def plot(away, near, path):
     figure, axes = pyplot.subplots(1, 2, figsize=(7.1, 3.4), layout="constrained", sharey=True)
     columns = REGIMES + ["undecided"]
     for axis, rows, title in zip(axes, (away, near), ("away from borders", "within 3 % of a border")):
-        count = Counter((row["true"], row["observed"]) for row in rows)
+        count = Counter((row["predicted"], row["observed"]) for row in rows)
         values = [[count[r, c] for c in columns] for r in REGIMES]
         axis.imshow(values, cmap="Blues", vmin=0, vmax=max(map(max, values)) or 1)
         for i, line in enumerate(values):
@@ -206,7 +183,7 @@ def plot(away, near, path):
         axis.set_yticks(range(len(REGIMES)), REGIMES, fontsize=7)
         axis.set_title(f"{title} ({len(rows)} networks)", fontsize=8)
         axis.set_xlabel("observed", fontsize=8)
-    axes[0].set_ylabel("true", fontsize=8)
+    axes[0].set_ylabel("predicted", fontsize=8)
     figure.savefig(path, dpi=200)
 
 
@@ -239,21 +216,17 @@ def main():
     near = [row for row in rows if row["distance"] <= MARGIN]
     table(away, "away from borders")
     table(near, f"within {MARGIN:.0%} of a border")
-    right = sum(row["true"] == row["observed"] for row in away)
+    right = sum(row["predicted"] == row["observed"] for row in away)
     undecided = sum(row["observed"] == "undecided" for row in near)
     wrong = sum(row["observed"] not in ["undecided", *row["sides"]] for row in near)
     good = bool(away) and right >= 0.97 * len(away) and wrong <= max(undecided, 0.03 * len(near))
     share = math.nan if not away else right / len(away)
     print(f"\naway from borders {right} of {len(away)} are right ({share:.1%}); near them {undecided} of {len(near)} "
           f"are undecided, {wrong} of neither side")
-    asked = [row for row in rows if row["asked"]]
-    print(f"{len(asked)} of {len(rows)} were asked for their own spectrum, which names another regime than theory's "
-          f"mean in {sum(row['true'] != row['predicted'] for row in asked)}; observed as predicted: "
-          f"{sum(row['observed'] == row['predicted'] for row in rows)} of {len(rows)}")
     for row in rows:
         if row["observed"] not in row["sides"] and (row in away or row["observed"] != "undecided"):
-            print(f"  {row['index']:4d} {row['true']} (predicted {row['predicted']}) seen as {row['observed']} (distance {row['distance']:.3f}): "
-                  f"{row['reason']}")
+            print(f"  {row['index']:4d} {row['predicted']} seen as {row['observed']} (distance {row['distance']:.3f}): "
+                  f"{row['reason']}; its own leading eigenvalues: {own_spectrum(given.brisc, row)}")
     if given.plot:
         plot(away, near, given.plot)
     print("within bounds" if good else "outside the bounds")
