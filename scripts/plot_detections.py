@@ -256,9 +256,10 @@ def draw_pattern(found, run, axes):
     tidy(axes)
 
 
-def draw_rest(run, activity, axes, bar):
-    """A map of a run in which no phase moves."""
-    k = len(run.time) // 2
+def draw_rest(found, run, activity, axes, bar):
+    """A map of a run in which no phase moves, at the time of the other maps."""
+    named = [found[name].ravel()[0] for name in ("bumps/frame", "persistence/time_ms") if name in found]
+    k = int(np.argmin(np.abs(run.time - named[0]))) if named else len(run.time) // 2
     norm, shade = panels.colour_scale(activity)
     axes.imshow(run.variable[k], cmap=shade, norm=norm, origin="lower", extent=(0, 1, 0, 1),
                 interpolation="nearest")
@@ -349,7 +350,7 @@ def cells(found, run, activity):
         yield "Activity and velocity of the phase", True, \
             lambda axes, bar: draw_activity(found, run, activity, axes, bar)
     elif run is not None and len(run.time) and not run.is_ring:
-        yield "Activity", True, lambda axes, bar: draw_rest(run, activity, axes, bar)
+        yield "Activity", True, lambda axes, bar: draw_rest(found, run, activity, axes, bar)
     if flow:
         yield "Phase" + ", velocity, singularities" * moves, True, \
             lambda axes, bar: draw_phase(found, axes, bar)
