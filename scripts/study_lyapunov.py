@@ -2,10 +2,11 @@
 """Largest Lyapunov exponents against the dynamical mean field, and those of the configs.
 
   theory   the mean field's exponent of tanh networks with weights of standard deviation g / sqrt(N)
-  random   such networks by `brisc analyze --lyapunov`: each g's mean over seeds against it
+  random   such networks by `brisc analyze --lyapunov`: each g's mean over seeds (of the largest; more of
+           smaller ones), a line in 1/N through them, and its limit against it
   configs  every configs/small/*.yaml, or those given by --config
 
-usage: scripts/study_lyapunov.py [PART ...] [--g 0.9 1.5 2 3 4] [--neurons 2000] [--seeds 3]
+usage: scripts/study_lyapunov.py [PART ...] [--g 0.9 1.5 2 3 4] [--neurons 480 1000 2000] [--seeds 4]
        [--tau TIME] [--config FILE ...] [--exponents 2] [--brisc build/brisc]
 exit status 0: every number is within its bounds. About 15 minutes on two cores in all.
 
@@ -29,6 +30,8 @@ The wave networks' largest exponents are positive (0.02 to 0.07 per tau, both wa
 noise as well: several modes grow at once, and the waves they make change irregularly, over seconds. So
 the waves have no bound here.
 
+Networks of N neurons fall short of the mean field, the more so near g = 1, by a share of 1/N.
+
 An average over a finite time falls short of the exponent: with exponents as dense as these, a vector is
 still turning to the first ones. Its growth lags by about 1/(2t), so an average from T/5 to 6T/5 by
 ln(6)/(2T), which the bound allows for beside two error bars.
@@ -40,6 +43,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
@@ -130,35 +134,51 @@ def analyze(brisc, config, *options):
     return json.loads(done.stdout)["lyapunov"]
 
 
+def random_network(arguments, folder, g, neurons, seed):
+    """(exponent, its error, the twin's) of one network."""
+    tau = 20
+    path = os.path.join(folder, f"{g}_{neurons}_{seed}.yaml")
+    with open(path, "w") as file:
+        file.write(f"populations: {{E: {{lattice: [{neurons // 40}, 40], gain: {{kind: tanh, max: 1}}}}}}\n"
+                   f"connections: {{E: {{E: {{mean: 0, std: {g}, profile: uniform, density: 1}}}}}}\n"
+                   f"dynamics: {{tau: {tau}, initial: {{normal: [0, 1]}}}}\n"
+                   f"simulation: {{dt: {DELTA * tau}, duration: 4000, onset: 1000, seed: {seed}}}\n"
+                   f"output: {{every: {DELTA * tau}}}\n")
+    answer = analyze(arguments.brisc, path, "--lyapunov", "1", "--threads", "1", "--time",
+                     str((arguments.tau or 800) * tau))
+    return answer["exponents"][0], answer["errors"][0], answer["twin"]
+
+
+def mean_of(answers):
+    """What one network's finite time leaves, or more where networks differ by more."""
+    exponents, errors = np.array([answer[:2] for answer in answers]).T
+    spread = max(np.sqrt(np.mean(errors ** 2)), np.std(exponents, ddof=1))
+    return np.mean(exponents), spread / np.sqrt(len(answers))
+
+
 def random_networks(arguments, folder, verdict):
-    tau, side, time = 20, arguments.neurons // 40, arguments.tau or 800
-    print(f"\n{40 * side} neurons, dt = tau/10, {time:g} tau, {arguments.seeds} seeds: mean, its "
-          "error (of time and of networks), mean field")
-    for g in arguments.g:
-        found, errors, twins = [], [], []
-        for seed in range(1, arguments.seeds + 1):
-            path = os.path.join(folder, "random.yaml")
-            with open(path, "w") as file:
-                file.write(f"populations: {{E: {{lattice: [{side}, 40], gain: {{kind: tanh, max: 1}}}}}}\n"
-                           f"connections: {{E: {{E: {{mean: 0, std: {g}, profile: uniform, density: 1}}}}}}\n"
-                           f"dynamics: {{tau: {tau}, initial: {{normal: [0, 1]}}}}\n"
-                           f"simulation: {{dt: {DELTA * tau}, duration: 4000, onset: 1000, seed: {seed}}}\n"
-                           f"output: {{every: {DELTA * tau}}}\n")
-            answer = analyze(arguments.brisc, path, "--lyapunov", "1", "--time", str(time * tau))
-            found.append(answer["exponents"][0])
-            errors.append(answer["errors"][0])
-            twins.append(answer["twin"])
-            print(f"        g = {g:<4g} seed {seed}: {found[-1]:+.4f} +- {errors[-1]:.4f}, "
-                  f"twin {twins[-1]:+.4f}", flush=True)
-        mean, expected = np.mean(found), mean_field(g, DELTA)
-        # What one network's finite time leaves, or more where networks differ by more.
-        spread = np.std(found, ddof=1) if len(found) > 1 else 0.0
-        error = max(np.sqrt(np.mean(np.square(errors))), spread) / np.sqrt(len(found))
-        short = np.log(6) / 2 / time
-        good = -short - 2 * error < mean - expected < 2 * error
-        sign = mean > 5 * error if g >= 1.5 else mean < 0
-        print(f"    g = {g:<4g} {mean:+.4f} +- {error:.4f}  mean field {expected:+.4f}  "
-              f"{(mean - expected) / error:+.1f} error bars{verdict(sign and good)}", flush=True)
+    sizes, largest = sorted(arguments.neurons), max(arguments.neurons)
+    seeds = {n: round(arguments.seeds * (largest / n) ** 0.5) for n in sizes}
+    time = arguments.tau or 800
+    short = np.log(6) / 2 / time
+    print(f"\nrandom networks, dt = tau/10, {time:g} tau: means over networks, and theirs for 1/N -> 0; mean field")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for g in arguments.g:
+            found = {n: pool.map(lambda seed, n=n: random_network(arguments, folder, g, n, seed),
+                                 range(1, seeds[n] + 1)) for n in reversed(sizes)}
+            found = {n: mean_of(list(found[n])) for n in sizes}
+            means, errors = np.array([found[n] for n in sizes]).T
+            design = np.column_stack([np.ones(len(sizes)), 1 / np.array(sizes)]) / errors[:, None]
+            covariance = np.linalg.inv(design.T @ design)
+            limit, slope = covariance @ design.T @ (means / errors)
+            error, expected = np.sqrt(covariance[0, 0]), mean_field(g, DELTA)
+            good = -short - 2 * error < limit - expected < 2 * error
+            sign = means[-1] > 5 * errors[-1] if g >= 1.5 else means[-1] < 0
+            print(f"    g = {g:<4g} " + "  ".join(f"N = {n} ({seeds[n]}): {m:+.4f} +- {e:.4f}"
+                                                  for n, m, e in zip(sizes, means, errors)) +
+                  f"\n             1/N -> 0: {limit:+.4f} +- {error:.4f}, shift {slope:+.1f}/N; mean field "
+                  f"{expected:+.4f}  {(limit - expected) / error:+.1f} error bars{verdict(sign and good)}",
+                  flush=True)
 
 
 def configs(arguments, verdict):
@@ -181,8 +201,8 @@ def main():
                                      usage=argparse.SUPPRESS)
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--g", nargs="+", type=float, default=[0.5, 0.9, 1.5, 2, 3, 4])
-    parser.add_argument("--neurons", type=int, default=2000, help="a multiple of 40")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--neurons", nargs="+", type=int, default=[480, 1000, 2000], help="multiples of 40")
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--tau", type=float, help="averaging time (random 800, configs 200)")
     parser.add_argument("--config", nargs="+")
     parser.add_argument("--exponents", type=int, default=2)
