@@ -213,7 +213,8 @@ static void test_growth_and_waves(void **state) {
                        .wavenumber = 3.0,
                        .trend = 1.0,
                        .span_ms = 1000.0};
-    const waves_seen_t seen[3] = {{"", 0.5, 0.1, 20.0}, {"", 0.2, 0.1, 20.0}, {"", 0.5, 0.9, 20.0}};
+    const waves_seen_t seen[3] = {
+        {NULL, 0.5, 0.1, 20.0}, {NULL, 0.2, 0.1, 20.0}, {NULL, 0.5, 0.9, 20.0}};
     for (int k = 0; k < 3; k++) {
         regime_t regime;
         char reason[200];

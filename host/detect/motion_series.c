@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "host/detect/select.h"
+
 enum { MAX_BLOCKS = 16 };
 static const double standing_below = 0.5, direction_from = 0.1, direction_errors = 3.0;
 static const double degrees = 180.0 / M_PI;
@@ -51,31 +53,6 @@ void motion_of_phases(const grid_t *grid, const float *real, const float *imagin
         }
     moment->synchrony = n > 0.0 ? hypot(sum[0], sum[1]) / n : 0.0;
     moment->travelling = all > 0.0 ? carried / all : 0.0;
-}
-
-/* The value at place k of v[n] in order (Hoare's selection); v is reordered. */
-static float select_place(float *v, size_t n, size_t k) {
-    size_t low = 0, high = n - 1;
-    while (low < high) {
-        float pivot = v[low + (high - low) / 2];
-        size_t i = low, j = high;
-        while (true) {
-            while (v[i] < pivot)
-                i++;
-            while (v[j] > pivot)
-                j--;
-            if (i >= j) /* then v[..j] <= pivot <= v[j + 1 ..] */
-                break;
-            float swap = v[i];
-            v[i++] = v[j];
-            v[j--] = swap;
-        }
-        if (k <= j)
-            high = j;
-        else
-            low = j + 1;
-    }
-    return v[k];
 }
 
 void motion_of_velocities(const grid_t *grid, const float *velocity, float *room,

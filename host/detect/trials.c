@@ -95,7 +95,7 @@ static status_t measure(const field_t *field, const verdict_context_t *context, 
         return STATUS_OK;
     }
     band_choice_t rhythm = {0};
-    if (!waves.why_not[0])
+    if (!waves.why_not && verdict_asks_rhythm(&seen->order))
         TRY(band_choose(field, &rhythm));
     verdict_of_data(&seen->order, &waves, rhythm.peak_hz, &seen->regime, seen->reason);
     return STATUS_OK;

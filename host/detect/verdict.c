@@ -60,8 +60,7 @@ waves_seen_t waves_seen(const dataset_t *found) {
     const dataset_item_t *share = dataset_find(found, "wave/peak_share");
     const dataset_item_t *failed = dataset_find(found, "wave/reason");
     if (failed)
-        snprintf(seen.why_not, sizeof seen.why_not, "%s",
-                 failed->text + (strncmp(failed->text, "none: ", 6) == 0 ? 6 : 0));
+        seen.why_not = failed->text + (strncmp(failed->text, "none: ", 6) == 0 ? 6 : 0);
     for (size_t i = 0; share && i < share->count; i++)
         seen.moving += share->values[i];
     return seen;
@@ -161,18 +160,22 @@ void verdict(const order_t *o, const waves_seen_t *waves, const verdict_context_
     }
 }
 
+bool verdict_asks_rhythm(const order_t *o) {
+    return agreement(o, 1.0 / o->neighbourhood).shared >= 0.5;
+}
+
 void verdict_of_data(const order_t *o, const waves_seen_t *waves, double rhythm_hz,
                      regime_t *regime, char reason[200]) {
     agreement_t a = agreement(o, 1.0 / o->neighbourhood);
     bool pattern = a.coherent && a.shared < 0.35;
     *regime = REGIME_UNDECIDED;
-    if (waves->why_not[0])
+    if (waves->why_not)
         because(reason, "%s", waves->why_not);
     else if (o->trend > 2.0 || o->trend < 0.5)
         because(reason,
                 "not stationary: fluctuations in the last third are %.3g times those of the first",
                 o->trend);
-    else if (rhythm_hz > 0.0 && a.shared >= 0.5) {
+    else if (rhythm_hz > 0.0 && verdict_asks_rhythm(o)) {
         *regime = REGIME_OSCILLATION;
         because(reason, "all sites swing together at %.1f Hz", rhythm_hz);
     } else if (pattern && travels(waves)) {

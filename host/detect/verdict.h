@@ -16,7 +16,7 @@ typedef struct {
 
 /* Waves that stand out of what noise gives (wave.h). */
 typedef struct {
-    char why_not[160]; /* empty, or why the data could not be looked at */
+    const char *why_not; /* NULL, or why the data could not be looked at: a text of the dataset */
     double moving;  /* share of the variance in time that the stated peaks carry; 0: none stated */
     double at_rest; /* share of the variance over space that does not move; NAN: not known */
     double frequency_hz; /* of the strongest */
@@ -58,6 +58,7 @@ void verdict(const order_t *order, const waves_seen_t *waves, const verdict_cont
  *   bump           C < 0.35, S high, at least half of the spatial variance at rest
  *
  * Everything else is undecided: what is irregular may be noise or chaos. */
+bool verdict_asks_rhythm(const order_t *order); /* whether rhythm_hz makes a difference */
 void verdict_of_data(const order_t *order, const waves_seen_t *waves, double rhythm_hz,
                      regime_t *regime, char reason[200]);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/detect/select.h"
 #include "host/detect/wave.h"
 
 /* The highest bin with a background beyond it. */
@@ -59,52 +60,21 @@ static double significant(const wave_spectrum_t *spectrum, const double *power, 
     return peak / most;
 }
 
-static void swap(double *a, double *b) {
-    double kept = *a;
-    *a = *b;
-    *b = kept;
-}
-
-/* The middle one of n values, which it reorders (Hoare's selection). */
-static double median(double *values, size_t n) {
-    size_t first = 0, last = n - 1, middle = n / 2;
-    while (first < last) {
-        double pivot = values[first + (last - first) / 2];
-        size_t i = first, j = last;
-        while (i <= j) {
-            while (values[i] < pivot)
-                i++;
-            while (values[j] > pivot)
-                j--;
-            if (i <= j) {
-                swap(&values[i++], &values[j]);
-                if (j-- == 0)
-                    break;
-            }
-        }
-        if (j < last && middle <= j)
-            last = j;
-        else if (middle >= i)
-            first = i;
-        else
-            break;
-    }
-    return values[middle];
-}
-
 /* typical[f]: the median over all modes, n and -n, of the power at frequencies of f bins. Noise
  * without a pattern in space has a rhythm in all modes alike. */
 static status_t find_typical(const harmonics_t *modes, const wave_spectrum_t *spectrum,
-                             double *typical) {
-    double *values = malloc(2 * modes->modes * sizeof *values);
+                             double moving, double *typical) {
+    float *values = malloc(2 * modes->modes * sizeof *values); /* shares of `moving` */
     if (!values)
         FAIL(STATUS_FAILED, "waves: no memory for %zu modes", modes->modes);
     for (long f = WAVE_FIRST; f <= last_bin(spectrum); f++) {
         for (size_t m = 0; m < modes->modes; m++)
             for (int way = 0; way < 2; way++)
                 values[2 * m + (size_t)way] =
-                    spectrum->power[m * spectrum->length + place_of(spectrum, way ? -f : f)];
-        typical[f] = median(values, 2 * modes->modes);
+                    (float)(spectrum
+                                ->power[m * spectrum->length + place_of(spectrum, way ? -f : f)] /
+                            moving);
+        typical[f] = moving * (double)select_place(values, 2 * modes->modes, modes->modes);
     }
     free(values);
     return STATUS_OK;
@@ -125,7 +95,8 @@ static wave_peak_t highest(const harmonics_t *modes, const wave_spectrum_t *spec
                            const double *threshold, const double *typical, const wave_peak_t *peak,
                            size_t count) {
     wave_peak_t best = {0};
-    double most = WAVE_SHARE * moving / 10.0; /* the highest of 5 bins, for n and for -n */
+    /* The highest of 5 bins, and under a window of 9 modes, for n and for -n. */
+    double most = WAVE_SHARE * moving / (modes->windowed ? 90.0 : 10.0);
     for (size_t m = 0; m < modes->modes; m++)
         for (long f = -last_bin(spectrum); f <= last_bin(spectrum); f++) {
             const double *power = spectrum->power + m * spectrum->length;
@@ -160,7 +131,7 @@ status_t wave_peaks_find(const harmonics_t *modes, const wave_spectrum_t *spectr
         threshold[bins] = wave_threshold(spectrum->segments, wave_freedom(spectrum->segments, bins),
                                          WAVE_FALSE_ALARM / tests);
     double *typical = malloc(spectrum->length * sizeof *typical);
-    status_t status = typical ? find_typical(modes, spectrum, typical)
+    status_t status = typical ? find_typical(modes, spectrum, moving, typical)
                               : status_fail(STATUS_FAILED, __FILE__, __LINE__, "waves: no memory");
     for (*count = 0; status == STATUS_OK && *count < WAVE_PEAKS; ++*count) {
         peak[*count] = highest(modes, spectrum, moving, threshold, typical, peak, *count);

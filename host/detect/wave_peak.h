@@ -42,7 +42,7 @@ status_t wave_segments_create(const harmonics_t *modes, const wave_spectrum_t *s
 void wave_segments_destroy(wave_segments_t *segments);
 void wave_segments_take(wave_segments_t *segments, const harmonics_block_t *block);
 
-#define WAVE_NEAR_MEAN 0.15 /* the same within the window's main lobe of n = 0 */
+#define WAVE_NEAR_MEAN 0.15 /* the same within the window's main lobe of n = 0: up to 0.11 seen */
 #define WAVE_BETWEEN 0.03   /* error of a number told between bins, in bins */
 
 /* The strongest peak of those spectra's mean: |k|, frequency_hz, speed, direction (radians), index.
