@@ -8,7 +8,7 @@
 
 usage: scripts/study_lyapunov.py [PART ...] [--g 0.9 1.5 2 3 4] [--neurons 480 1000 2000] [--seeds 4]
        [--tau TIME] [--config FILE ...] [--exponents 2] [--brisc build/brisc]
-exit status 0: every number is within its bounds. About 15 minutes on two cores in all.
+exit status 0: every number is within its bounds. About half an hour on two cores in all.
 
 The mean field (Sompolinsky, Crisanti, Sommers, Phys. Rev. Lett. 61 (1988) 259; Crisanti, Sompolinsky,
 Phys. Rev. E 98 (2018) 062120), here for the Euler steps h <- (1 - d) h + d J phi(h), d = dt/tau, that
