@@ -1,23 +1,15 @@
 /* Connectivity on the CPU: every thread draws, packs and owns whole blocks of targets. */
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/pack.h"
 
 #include <omp.h>
 #include <stdlib.h>
-
-/* One input of the target at hand: its window cell, its source, its code. */
-typedef struct {
-    uint32_t row, column;
-    uint32_t source;
-    int32_t code;
-} input_t;
 
 typedef struct {
     uint32_t *word, *cell, *key, *sorted;
     input_t *input[GROUP_TARGETS]; /* of a group's targets, and how many */
     uint32_t count[GROUP_TARGETS];
-    uint32_t *unit_count;  /* [units][GROUP_TARGETS]: codes */
-    unsigned char *record; /* the block's so far */
-    size_t used, capacity;
+    packer_t packer; /* the block so far */
     uint32_t start[BLOCK_GROUPS + 1];
     uint32_t *pieces; /* [BLOCK_TARGETS][bands] */
 } scratch_t;
@@ -29,43 +21,23 @@ static void scratch_destroy(scratch_t *s) {
     free(s->sorted);
     for (int t = 0; t < GROUP_TARGETS; t++)
         free(s->input[t]);
-    free(s->unit_count);
-    free(s->record);
+    packer_destroy(&s->packer);
     free(s->pieces);
 }
 
 static int scratch_create(const pathway_t *w, const cpu_pathway_t *p, scratch_t *s) {
-    size_t cells = (size_t)w->window_x * w->window_y, units = 0;
-    int keys = w->rule == RULE_FIXED_INDEGREE, done = 1;
+    size_t cells = (size_t)w->window_x * w->window_y;
+    int keys = w->rule == RULE_FIXED_INDEGREE;
     memset(s, 0, sizeof *s);
-    for (uint32_t k = 0; k < w->classes_x * w->classes_y; k++)
-        units = p->class_of[k].units > units ? p->class_of[k].units : units;
+    int done = packer_create(w, p, &s->packer);
     s->word = malloc((w->window_x + 16) * sizeof *s->word);
     s->cell = malloc((w->window_x + 1) * sizeof *s->cell);
-    s->unit_count = malloc((units + 1) * GROUP_TARGETS * sizeof *s->unit_count);
-    s->pieces = malloc((size_t)BLOCK_TARGETS * p->bands * sizeof *s->pieces);
+    s->pieces = malloc(((size_t)BLOCK_TARGETS * p->bands + 1) * sizeof *s->pieces);
     s->key = keys ? malloc(cells * sizeof *s->key) : NULL;
     s->sorted = keys ? malloc(cells * sizeof *s->sorted) : NULL;
     for (int t = 0; t < GROUP_TARGETS; t++)
         done = (s->input[t] = malloc(cells * sizeof *s->input[t])) && done;
-    return done && s->word && s->cell && s->unit_count && s->pieces &&
-           (!keys || (s->key && s->sorted));
-}
-
-/* Room for `bytes` more, zeroed, at the record's end; NULL: no memory. */
-static unsigned char *record_extend(scratch_t *s, size_t bytes) {
-    if (!s->record || s->used + bytes > s->capacity) {
-        size_t capacity = (s->used + bytes) * 3 / 2 + 4096;
-        unsigned char *record = realloc(s->record, capacity);
-        if (!record)
-            return NULL;
-        s->record = record;
-        s->capacity = capacity;
-    }
-    unsigned char *place = s->record + s->used;
-    memset(place, 0, bytes);
-    s->used += bytes;
-    return place;
+    return done && s->word && s->cell && s->pieces && (!keys || (s->key && s->sorted));
 }
 
 /* Words of the sources of one window row, columns first..last-1: word[column - first]. The row
@@ -193,86 +165,6 @@ static void draw_codes(const backend_state_t *state, const pathway_t *w, uint32_
                 recentred_code(input[k].code, k, sum, recentred_sum(w), count, code_max);
 }
 
-/* The unit that holds the input of a target whose window begins `shift` columns after the group's;
- * UINT32_MAX: it is listed. */
-static uint32_t unit_of(const group_class_t *c, uint32_t stride, uint32_t shift,
-                        const input_t *input) {
-    uint32_t site = input->row * stride + shift + input->column;
-    for (uint32_t k = c->row_unit[input->row]; k < c->row_unit[input->row + 1]; k++)
-        if (site >= c->site[k] && site < c->site[k] + UNIT_SITES)
-            return k;
-    return UINT32_MAX;
-}
-
-/* Masks and codes of one group. The inputs that it does not hold move to the front of each
- * target's, which are then the listed ones. */
-static int put_units(const group_class_t *c, const uint32_t *shift, uint32_t stride, uint32_t bits,
-                     scratch_t *s) {
-    uint32_t all = c->units * GROUP_TARGETS, codes = 0, listed[GROUP_TARGETS] = {0};
-    memset(s->unit_count, 0, all * sizeof *s->unit_count);
-    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
-        for (uint32_t k = 0; k < s->count[t]; k++) {
-            uint32_t unit = unit_of(c, stride, shift[t], &s->input[t][k]);
-            if (unit != UINT32_MAX) {
-                s->unit_count[unit * GROUP_TARGETS + t]++;
-                codes++;
-            }
-        }
-    unsigned char *mask = record_extend(s, units_bytes(c, bits, codes));
-    if (!mask)
-        return 0;
-    unsigned char *plane = mask + head_bytes(c, bits), *low = plane + codes * code_size(bits);
-    for (uint32_t k = 0, place = 0; k < all; k++) { /* counts become places */
-        uint32_t count = s->unit_count[k];
-        s->unit_count[k] = place;
-        place += count;
-    }
-    for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
-        input_t *input = s->input[t];
-        int32_t sum = 0;
-        for (uint32_t k = 0; k < s->count[t]; k++) {
-            uint32_t unit = unit_of(c, stride, shift[t], &input[k]);
-            if (unit == UINT32_MAX) {
-                input[listed[t]++] = input[k];
-                continue;
-            }
-            uint32_t slot = unit * GROUP_TARGETS + t, word;
-            uint32_t bit = input[k].row * stride + shift[t] + input[k].column - c->site[unit];
-            memcpy(&word, mask + 4 * (size_t)slot, sizeof word);
-            word |= 1u << bit;
-            memcpy(mask + 4 * (size_t)slot, &word, sizeof word);
-            store_code(plane, low, bits, s->unit_count[slot]++, input[k].code);
-            sum += bits == 8 ? input[k].code : 0;
-        }
-        if (bits == 8)
-            memcpy(mask + masks_bytes(c) + t * sizeof sum, &sum, sizeof sum);
-        s->count[t] = listed[t];
-    }
-    return 1;
-}
-
-/* One target's list; pieces[bands]. */
-static int put_list(const input_t *input, uint32_t count, uint32_t stride, uint32_t bands,
-                    uint32_t bits, uint32_t *pieces, scratch_t *s) {
-    for (uint32_t band = 0, k = 0; band < bands; band++) {
-        uint32_t first = k;
-        while (k < count && (input[k].row * stride + input[k].column) / BAND_SITES == band)
-            k++;
-        pieces[band] = (k - first + PIECE - 1) / PIECE;
-        unsigned char *piece = record_extend(s, pieces[band] * piece_bytes(bits));
-        if (!piece)
-            return 0;
-        for (uint32_t i = 0; i < k - first; i++) {
-            unsigned char *to = piece + i / PIECE * piece_bytes(bits), *plane = to + OFFSETS_BYTES;
-            uint32_t offset = input[first + i].row * stride + input[first + i].column;
-            ((uint16_t *)to)[i % PIECE] = (uint16_t)(offset % BAND_SITES);
-            store_code(plane, plane + PIECE * code_size(bits), bits, i % PIECE,
-                       input[first + i].code);
-        }
-    }
-    return 1;
-}
-
 static int build_group(const backend_state_t *state, uint32_t pathway, uint32_t first,
                        uint32_t *pieces, scratch_t *s, uint64_t *synapses, uint64_t *hash) {
     const pathway_t *w = &state->net.pathway[pathway];
@@ -292,10 +184,7 @@ static int build_group(const backend_state_t *state, uint32_t pathway, uint32_t 
                                   s->input[t][k].code);
         *synapses += s->count[t];
     }
-    int done = put_units(c, shift, stride, bits, s);
-    for (uint32_t t = 0; t < members && done; t++)
-        done = put_list(s->input[t], s->count[t], stride, p->bands, bits, pieces + t * p->bands, s);
-    return done && record_extend(s, -s->used % 8) != NULL;
+    return pack_group(p, c, bits, stride, members, shift, s->input, s->count, pieces, &s->packer);
 }
 
 static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t block,
@@ -303,26 +192,26 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
     const cpu_pathway_t *p = &state->pathway[pathway];
     const population_t *to = &state->net.population[state->net.pathway[pathway].target];
     uint32_t first = block_first(to, block), end = block_first(to, block + 1), groups = 0;
-    s->used = 0;
+    s->packer.used = 0;
     for (uint32_t target = first; target < end; target += group_targets(to, target)) {
-        s->start[groups++] = (uint32_t)s->used;
+        s->start[groups++] = (uint32_t)s->packer.used;
         if (!build_group(state, pathway, target, s->pieces + (size_t)(target - first) * p->bands, s,
                          synapses, hash) ||
-            s->used > UINT32_MAX)
+            s->packer.used > UINT32_MAX)
             return 0;
     }
-    s->start[groups] = (uint32_t)s->used;
+    s->start[groups] = (uint32_t)s->packer.used;
     block_t *b = &p->block[block];
     size_t starts = (groups + 1) * sizeof *b->start;
     size_t pieces = (size_t)(end - first) * p->bands * sizeof *b->pieces;
     /* 64: what a unit's read of its codes may reach beyond them */
-    b->record = arena_take(arena, s->used + starts + pieces + 64);
+    b->record = arena_take(arena, s->packer.used + starts + pieces + 256);
     if (!b->record)
         return 0;
-    b->start = (uint32_t *)(b->record + s->used);
+    b->start = (uint32_t *)(b->record + s->packer.used);
     b->pieces = b->start + groups + 1;
-    if (s->used > 0)
-        memcpy(b->record, s->record, s->used);
+    if (s->packer.used > 0)
+        memcpy(b->record, s->packer.record, s->packer.used);
     memcpy(b->start, s->start, starts);
     memcpy(b->pieces, s->pieces, pieces);
     return 1;
@@ -356,7 +245,9 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     cpu_pathway_t *p = &state->pathway[pathway];
     const population_t *to = &state->net.population[w->target];
     uint32_t stride = state->image[w->source].stride;
-    p->bands = window_bands(w, &state->image[w->source]);
+    uint32_t bands = window_bands(w, &state->image[w->source]);
+    p->bands = in_runs(&state->net) ? 0 : bands;
+    p->run_bands = in_runs(&state->net) ? bands : 0;
     p->blocks = blocks_of(to);
     p->block = calloc(p->blocks, sizeof *p->block);
     p->arena = calloc((size_t)state->threads, sizeof *p->arena);
@@ -381,6 +272,8 @@ static size_t blocks_most(const backend_state_t *state, uint32_t pathway, uint32
     const cpu_pathway_t *p = &state->pathway[pathway];
     const population_t *to = &state->net.population[w->target];
     double code = state->net.weight_bits / 8.0, synapses = 0.0, bytes = 0.0;
+    if (in_runs(&state->net)) /* each in a run alone, and its share of the chunks' heads */
+        code = run_planes(state->net.weight_bits) * 4.2 - 2.0;
     uint32_t last = block_first(to, end), target = block_first(to, first);
     while (target < last) {
         uint32_t ix = target % to->nx, iy = target / to->nx, targets = group_targets(to, target);
@@ -388,6 +281,7 @@ static size_t blocks_most(const backend_state_t *state, uint32_t pathway, uint32
         synapses += targets * (c->in_units + c->listed);
         bytes +=
             (double)head_bytes(c, state->net.weight_bits) + 16.0 +
+            p->run_bands * SETS * (double)run_planes(state->net.weight_bits) * chunk_bytes(15, 1) +
             targets * (c->in_units * code + (c->listed + p->bands * (PIECE - 1.0)) * (code + 2.0) +
                        p->bands * sizeof(uint32_t));
         target += targets;

@@ -23,6 +23,14 @@
  * rates of its source in all of them, which lie side by side. Trials of the rest, if they are too
  * few to be worth a batch, have an image and digits each.
  *
+ * Runs. With batches, where memory is not scarce (in_runs), a group's synapses lie by which of its
+ * targets have the source: a run for every set of targets (and band of the window, storage.h), in
+ * chunks. A chunk stores its sites' offsets from the group's first window and each target's codes,
+ * two sites side by side: a site's rates in all trials are read and taken apart once for all
+ * targets. In the batch's image rates are as batch_put (simd_vector.h) has them. 24-bit codes are
+ * two chunks, their high 16 bits and, after all of those, the low 8. A record is the ends of its
+ * planes, uint32 [2], then chunks.
+ *
  * Block. The records of BLOCK_GROUPS consecutive groups of one pathway: what a thread builds, owns
  * and sums. */
 #ifndef BRISC_CPU_H
@@ -44,7 +52,10 @@ enum {
     DIGIT_BITS = 11,
     BYTES = 4,
     BATCH = 16,
-    BATCH_LEAST = 9
+    BATCH_LEAST = 9,
+    SETS = 1 << GROUP_TARGETS,
+    CHUNK_SITES = 62, /* as many products of a digit as 32 bits hold */
+    RUNS_HEAD_BYTES = 8
 };
 
 /* What the groups have in common whose first targets are of one class (network.h). */
@@ -54,6 +65,7 @@ typedef struct {
     uint32_t *row_unit;             /* [window_y + 1]: the first unit of a window row */
     uint32_t *row_first, *row_last; /* [window_y]: columns outside have threshold 0 */
     double in_units, listed;        /* expected synapses of one target */
+    double run_bytes;               /* expected, of a group's record in runs */
 } group_class_t;
 
 typedef struct {
@@ -66,7 +78,8 @@ typedef struct {
     group_class_t *class_of; /* [classes_y][classes_x], by the class of a group's first target */
     /* Of every target column and row: where its windows begin, in image sites, and its class. */
     uint32_t *column_start, *row_start, *column_class, *row_class;
-    uint32_t bands; /* of BAND_SITES image sites each, for the list's offsets */
+    /* Of BAND_SITES image sites each, for the offsets of lists and runs; 0: there are none. */
+    uint32_t bands, run_bands;
     uint32_t blocks;
     block_t *block;
     arena_t *arena; /* [threads]: what their shares of the blocks point into */
@@ -81,7 +94,7 @@ struct backend_state {
     cpu_pathway_t pathway[PATHWAYS_MAX];
     image_t image[POPULATIONS_MAX];         /* [images_of] of image_bytes */
     unsigned char *digits[POPULATIONS_MAX]; /* [images_of][digits_bytes]: planes, as the image */
-    int32_t *batch[POPULATIONS_MAX];        /* [batches_of][sites][BATCH] */
+    int32_t *batch[POPULATIONS_MAX];        /* [batches_of][sites][BATCH], as batch_put has them */
     float *h[POPULATIONS_MAX];              /* [trials][ny][nx] */
     int32_t *rate[POPULATIONS_MAX];         /* codes, [trials][ny][nx] */
     uint64_t saturated;
@@ -104,6 +117,10 @@ struct simd_ops {
     /* The same in the trials of a batch. */
     void (*batch_sums)(const backend_state_t *state, uint32_t batch, uint32_t pathway,
                        uint32_t block, int64_t sum[BLOCK_TARGETS][BATCH]);
+    /* One image row of a batch: from[k]: the row of its trial k < trials, of which column `first`
+     * is the image's first, wrapped at nx. */
+    void (*batch_row)(const int32_t *const *from, uint32_t trials, uint32_t nx, uint32_t first,
+                      uint32_t width, int32_t *row);
     /* The planes of digits of one image row = those of code[image->width]. */
     void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
                    unsigned char *digits);
@@ -155,6 +172,9 @@ static inline uint32_t singles_of(const network_t *net) {
 }
 static inline uint32_t images_of(const network_t *net) {
     return singles_of(net) > 0 ? singles_of(net) : 1;
+}
+static inline int in_runs(const network_t *net) {
+    return batches_of(net) > 0 && net->storage != STORAGE_BITMAP;
 }
 static inline size_t batch_bytes(const image_t *image) {
     return image_sites(image) * BATCH * sizeof(int32_t);
@@ -211,6 +231,39 @@ static inline int32_t piece_code(const unsigned char *piece, uint32_t bits, uint
     const unsigned char *plane = piece + OFFSETS_BYTES;
     return stored_code(plane, plane + PIECE * code_size(bits), bits, k);
 }
+
+/* Codes: int16 [(sites + 1) / 2][members][2], behind each pair's two offsets. */
+typedef struct {
+    uint16_t band;
+    uint8_t set;   /* bit t: target t of the group is a member */
+    uint8_t sites; /* an odd last one has a second, of code 0, at its side */
+    int32_t sum[]; /* [members]: of the codes */
+} chunk_t;
+
+static inline uint32_t run_planes(uint32_t bits) {
+    return bits == 24 ? 2 : 1;
+}
+static inline uint32_t set_members(uint32_t set) {
+    return (uint32_t)__builtin_popcount(set);
+}
+static inline uint32_t pair_bytes(uint32_t members) {
+    return 4 + 4 * members;
+}
+static inline size_t chunk_bytes(uint32_t set, uint32_t sites) {
+    return pair_bytes(set_members(set)) * (1 + (size_t)(sites + 1) / 2);
+}
+/* Of a pair of sites; the codes [members][2] follow. */
+static inline uint16_t *chunk_offsets(const chunk_t *chunk, uint32_t pair) {
+    return (uint16_t *)((unsigned char *)chunk +
+                        pair_bytes(set_members(chunk->set)) * (size_t)(1 + pair));
+}
+static inline int16_t *chunk_codes(const chunk_t *chunk, uint32_t pair) {
+    return (int16_t *)(chunk_offsets(chunk, pair) + 2);
+}
+static inline const chunk_t *chunk_next(const chunk_t *chunk) {
+    return (const chunk_t *)((const unsigned char *)chunk + chunk_bytes(chunk->set, chunk->sites));
+}
+
 static inline size_t masks_bytes(const group_class_t *c) {
     return c->units * GROUP_TARGETS * sizeof(uint32_t);
 }

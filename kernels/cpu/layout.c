@@ -9,8 +9,8 @@
 static double synapses_worth_a_unit(const network_t *net, const simd_ops_t *simd,
                                     const pathway_t *w) {
     const double none = UNIT_SITES + 1.0;
-    if (net->storage == STORAGE_AUTO && batches_of(net) > 0)
-        return none; /* batches take units apart, bit by bit */
+    if (in_runs(net))
+        return none;
     if (net->weight_bits == 8 && w->inputs_most > (uint32_t)(INT32_MAX / weight_code_max(8)))
         return none; /* beyond 32 bits of a target's sum of codes */
     return net->storage == STORAGE_BITMAP ? 2.0
@@ -104,6 +104,50 @@ static void place_units(const network_t *net, const simd_ops_t *simd, const path
     c->row_unit[w->window_y] = c->units;
 }
 
+/* The mean of ceil(n / size) over a Poisson n: expected pieces, pairs or chunks. */
+static double parts_expected(double mean, uint32_t size) {
+    if (mean > 8.0 * size)
+        return (mean + (size - 1) / 2.0) / size;
+    double p = exp(-mean), at_most = 0.0, parts = 0.0;
+    for (uint32_t n = 0; n < 32 * size; p *= mean / ++n) {
+        at_most += p;
+        parts += n % size == 0 ? fmax(0.0, 1.0 - at_most) : 0.0;
+    }
+    return parts;
+}
+
+/* Expected bytes of a group's record in runs; 0: no memory. */
+static int expect_runs(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
+                       uint32_t width, uint32_t stride, double *pi, double *bytes) {
+    uint32_t members = group_targets(&net->population[w->target], ix), bands = 0;
+    size_t sites = (size_t)w->window_y * width;
+    bands = (uint32_t)(((uint64_t)w->window_y * stride + BAND_SITES - 1) / BAND_SITES);
+    double *p = calloc(GROUP_TARGETS * sites, sizeof *p);
+    double *mean = calloc((size_t)bands * SETS, sizeof *mean);
+    *bytes = RUNS_HEAD_BYTES;
+    for (uint32_t t = 0; t < members && p; t++) {
+        uint32_t shift = pathway_base_x(w, ix + t) - pathway_base_x(w, ix);
+        pathway_inclusion(w, class_index(w, ix + t, iy), pi);
+        for (uint32_t row = 0; row < w->window_y; row++)
+            memcpy(p + t * sites + (size_t)row * width + shift, pi + (size_t)row * w->window_x,
+                   w->window_x * sizeof *p);
+    }
+    for (size_t i = 0; i < sites && p && mean; i++)
+        for (uint32_t set = 1; set < SETS; set++) {
+            double all = 1.0;
+            for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+                all *= set >> t & 1 ? p[t * sites + i] : 1.0 - p[t * sites + i];
+            mean[(i / width * stride + i % width) / BAND_SITES * SETS + set] += all;
+        }
+    for (size_t key = 0; key < (size_t)bands * SETS && p && mean; key++)
+        *bytes += run_planes(net->weight_bits) * (double)pair_bytes(set_members(key % SETS)) *
+                  (parts_expected(mean[key], CHUNK_SITES) + parts_expected(mean[key], 2));
+    int done = p && mean;
+    free(p);
+    free(mean);
+    return done;
+}
+
 int group_class_create(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
                        uint32_t ix, uint32_t iy, uint32_t stride, group_class_t *c) {
     uint32_t rows = w->window_y;
@@ -123,6 +167,8 @@ int group_class_create(const network_t *net, const simd_ops_t *simd, const pathw
         expect(net, w, ix, iy, width, pi, expected, c);
         place_units(net, simd, w, width, stride, expected, expected + (size_t)rows * width, column,
                     c);
+        if (in_runs(net))
+            done = expect_runs(net, w, ix, iy, width, stride, pi, &c->run_bytes);
     }
     free(pi);
     free(expected);
@@ -132,18 +178,6 @@ int group_class_create(const network_t *net, const simd_ops_t *simd, const pathw
 
 void group_class_destroy(group_class_t *c) {
     free(c->row_unit);
-}
-
-/* Expected pieces of a list of so many synapses: the mean of ceil(n / PIECE) over a Poisson n. */
-static double pieces_expected(double listed) {
-    if (listed > 64.0)
-        return (listed + (PIECE - 1) / 2.0) / PIECE;
-    double p = exp(-listed), at_most = 0.0, pieces = 0.0;
-    for (int n = 0; n < 256; p *= listed / ++n) {
-        at_most += p;
-        pieces += n % PIECE == 0 ? fmax(0.0, 1.0 - at_most) : 0.0;
-    }
-    return pieces;
 }
 
 /* Expected bytes of one pathway's blocks: groups of one class are alike. */
@@ -167,13 +201,16 @@ static int pathway_bytes(const network_t *net, const simd_ops_t *simd, const pat
             group_class_t c;
             int done = group_class_create(net, simd, w, ix, cy, image.stride, &c);
             double rows = (to->ny - cy + w->classes_y - 1) / w->classes_y;
-            double lists = bands * pieces_expected(c.listed / bands);
+            double lists = bands * parts_expected(c.listed / bands, PIECE);
             group_class_destroy(&c);
             if (!done)
                 return 0;
-            *bytes += rows * (groups * (head_bytes(&c, net->weight_bits) + 3.5) +
-                              targets * (c.in_units * code + bands * sizeof(uint32_t) +
-                                         lists * piece_bytes(net->weight_bits)));
+            if (in_runs(net))
+                *bytes += rows * groups * (c.run_bytes + 2.0);
+            else
+                *bytes += rows * (groups * (head_bytes(&c, net->weight_bits) + 3.5) +
+                                  targets * (c.in_units * code + bands * sizeof(uint32_t) +
+                                             lists * piece_bytes(net->weight_bits)));
         }
     *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 96.0);
     return 1;

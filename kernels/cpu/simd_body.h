@@ -79,6 +79,80 @@ group_batch_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned 
     }
 }
 
+/* The same of a record in runs; `to`: sum[targets][BATCH]. */
+static void run_batch_sums(const unsigned char *record, const int32_t *rates, uint32_t planes,
+                           uint32_t targets, int64_t (*sum)[BATCH]) {
+    const uint32_t *end = (const uint32_t *)record;
+    const chunk_t *chunk = (const chunk_t *)(record + RUNS_HEAD_BYTES);
+    run_sum_t total[GROUP_TARGETS];
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+        run_zero(&total[t]);
+    for (uint32_t plane = 0; plane < planes; plane++) {
+        for (uint32_t t = 0; t < GROUP_TARGETS && plane > 0; t++)
+            run_shift(&total[t], 8);
+        for (const chunk_t *next; (const unsigned char *)chunk < record + end[plane];
+             chunk = next) {
+            const int32_t *band = rates + (size_t)chunk->band * BAND_SITES * BATCH;
+            next = chunk_next(chunk);
+            for (uint32_t i = 0; i < 4; i++) {
+                __builtin_prefetch(band + (size_t)chunk_offsets(next, i)[0] * BATCH);
+                __builtin_prefetch(band + (size_t)chunk_offsets(next, i)[1] * BATCH);
+            }
+            switch (set_members(chunk->set)) {
+            case 1:
+                add_chunk_of(chunk, band, 1, total);
+                break;
+            case 2:
+                add_chunk_of(chunk, band, 2, total);
+                break;
+            case 3:
+                add_chunk_of(chunk, band, 3, total);
+                break;
+            default:
+                add_chunk_of(chunk, band, 4, total);
+            }
+        }
+    }
+    for (uint32_t t = 0; t < targets; t++)
+        run_store(&total[t], sum[t]);
+}
+
+/* The same in one image, from where the first target's window begins. */
+static void run_sums(const unsigned char *record, const int32_t *rates, uint32_t planes,
+                     uint32_t targets, int64_t *sum) {
+    const uint32_t *end = (const uint32_t *)record;
+    const chunk_t *chunk = (const chunk_t *)(record + RUNS_HEAD_BYTES);
+    memset(sum, 0, targets * sizeof *sum);
+    for (uint32_t plane = 0; plane < planes; plane++) {
+        for (uint32_t t = 0; t < targets && plane > 0; t++)
+            sum[t] *= 256;
+        for (; (const unsigned char *)chunk < record + end[plane]; chunk = chunk_next(chunk)) {
+            const int32_t *band = rates + (size_t)chunk->band * BAND_SITES;
+            uint32_t members = set_members(chunk->set), pairs = (chunk->sites + 1u) / 2;
+            for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1) {
+                const uint16_t *at = chunk_offsets(chunk, 0);
+                int64_t one = 0;
+                for (uint32_t i = 0; i < pairs; i++, at += pair_bytes(members) / sizeof *at) {
+                    const int16_t *code = (const int16_t *)at + 2 + 2 * k;
+                    one += (int64_t)code[0] * band[at[0]] + (int64_t)code[1] * band[at[1]];
+                }
+                sum[__builtin_ctz(left)] += one;
+            }
+        }
+    }
+}
+
+static void batch_row(const int32_t *const *from, uint32_t trials, uint32_t nx, uint32_t first,
+                      uint32_t width, int32_t *row) {
+    int32_t rate[BATCH] = {0};
+    for (uint32_t x = 0, column = first; x < width; x++, column++, row += BATCH) {
+        column = column == nx ? 0 : column;
+        for (uint32_t k = 0; k < trials; k++)
+            rate[k] = from[k][column];
+        batch_put(row, rate);
+    }
+}
+
 static inline __attribute__((always_inline)) void
 batch_sums_of(const backend_state_t *state, uint32_t k, uint32_t pathway, uint32_t block,
               int64_t (*sum)[BATCH], uint32_t bits) {
@@ -92,9 +166,13 @@ batch_sums_of(const backend_state_t *state, uint32_t k, uint32_t pathway, uint32
     for (uint32_t group = 0; first < end; group++) {
         uint32_t ix = first % to->nx, iy = first / to->nx, targets = group_targets(to, first);
         size_t site = (size_t)p->row_start[iy] + p->column_start[ix];
-        group_batch_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
-                         b->record + b->start[group], pieces, rates + site * BATCH,
-                         p->column_start + ix, targets, bits, sum);
+        if (p->run_bands > 0)
+            run_batch_sums(b->record + b->start[group], rates + site * BATCH, run_planes(bits),
+                           targets, sum);
+        else
+            group_batch_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
+                             b->record + b->start[group], pieces, rates + site * BATCH,
+                             p->column_start + ix, targets, bits, sum);
         first += targets;
         sum += targets;
         pieces += (size_t)targets * p->bands;
@@ -277,10 +355,14 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
     uint32_t ix = first % to->nx, iy = first / to->nx;
     for (uint32_t group = 0; first < end; group++) {
         uint32_t targets = group_targets(to, first);
-        group_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
-                   b->record + b->start[group], pieces, rates,
-                   (size_t)p->row_start[iy] + p->column_start[ix], p->column_start + ix, targets,
-                   bits, sum);
+        size_t site = (size_t)p->row_start[iy] + p->column_start[ix];
+        if (p->run_bands > 0)
+            run_sums(b->record + b->start[group], rates.code + site, run_planes(bits), targets,
+                     sum);
+        else
+            group_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
+                       b->record + b->start[group], pieces, rates, site, p->column_start + ix,
+                       targets, bits, sum);
         first += targets;
         sum += targets;
         pieces += (size_t)targets * p->bands;
@@ -341,4 +423,4 @@ static uint32_t neurons(const population_t *p, uint32_t rate_bits, uint32_t n,
 }
 
 const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,     UNIT_16, words,  connected,
-                             block_sums, batch_sums, digits,  neurons};
+                             block_sums, batch_sums, batch_row, digits,  neurons};

@@ -91,8 +91,22 @@ typedef struct {
 static inline batch_sum_t batch_zero(void) {
     return (batch_sum_t){_mm512_setzero_si512(), _mm512_setzero_si512()};
 }
+/* The words of 2^31 + rate in pairs of vectors: in each 16 bytes, the low ones of four trials, then
+ * their high ones. Unpacking two sites' puts the low ones side by side, and the high ones. */
+static inline void batch_put(int32_t *site, const int32_t *rate) {
+    const __m512i order = _mm512_broadcast_i32x4(
+        _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    __m512i r = _mm512_xor_si512(_mm512_loadu_si512(rate), _mm512_set1_epi32(INT32_MIN));
+    _mm512_storeu_si512(site, _mm512_shuffle_epi8(r, order));
+}
+static inline __m512i batch_rates(const int32_t *site) {
+    const __m512i order = _mm512_broadcast_i32x4(
+        _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
+    return _mm512_xor_si512(_mm512_shuffle_epi8(_mm512_loadu_si512(site), order),
+                            _mm512_set1_epi32(INT32_MIN));
+}
 static inline batch_sum_t batch_add(batch_sum_t sum, const int64_t *code, const int32_t *rate) {
-    __m512i r = _mm512_loadu_si512(rate), c = _mm512_set1_epi64(*code);
+    __m512i r = batch_rates(rate), c = _mm512_set1_epi64(*code);
     sum.even = _mm512_add_epi64(sum.even, _mm512_mul_epi32(c, r));
     sum.odd = _mm512_add_epi64(sum.odd, _mm512_mul_epi32(c, _mm512_srli_epi64(r, 32)));
     return sum;
@@ -103,6 +117,83 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
     _mm512_storeu_si512(lane[1], sum.odd);
     for (uint32_t l = 0; l < BATCH; l++)
         total[l] = lane[l % 2][l / 2];
+}
+
+/* Runs: a target's sums of codes times centred digits, each by 2^31 too large for every chunk.
+ * 2^31 + rate = u0 + u1 2^11 + u2 2^22; u0 - 2^10, u1 - 2^10 and u2 - 2^9 are at most 2^10, so that
+ * CHUNK_SITES products fit in 32 bits; u are what is multiplied, and a chunk's sum of codes takes
+ * the rest off. */
+typedef struct {
+    __m512i all[DIGITS], odd[DIGITS]; /* 8 x int64: trial 2k + 2^32 times 2k + 1; 2k + 1 */
+    uint64_t codes, chunks;
+} run_sum_t;
+
+static inline void run_zero(run_sum_t *sum) {
+    for (uint32_t d = 0; d < DIGITS; d++)
+        sum->all[d] = sum->odd[d] = _mm512_setzero_si512();
+    sum->codes = sum->chunks = 0;
+}
+static inline __attribute__((always_inline)) void
+add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_sum_t *total) {
+    const __m512i mask = _mm512_set1_epi16((1 << DIGIT_BITS) - 1);
+    const unsigned char *pair = (const unsigned char *)chunk + pair_bytes(members);
+    const unsigned char *end = pair + pair_bytes(members) * (size_t)((chunk->sites + 1) / 2);
+    __m512i sum[GROUP_TARGETS][DIGITS];
+    for (uint32_t k = 0; k < members; k++) {
+        __m512i codes = _mm512_set1_epi32(chunk->sum[k]), half = _mm512_set1_epi32(INT32_MIN);
+        sum[k][0] = sum[k][1] = _mm512_sub_epi32(half, _mm512_slli_epi32(codes, DIGIT_BITS - 1));
+        sum[k][2] = _mm512_sub_epi32(half, _mm512_slli_epi32(codes, DIGIT_BITS - 2));
+    }
+    for (; pair < end; pair += pair_bytes(members)) {
+        const uint16_t *at = (const uint16_t *)pair;
+        __m512i a = _mm512_load_si512(rates + (size_t)at[0] * BATCH);
+        __m512i b = _mm512_load_si512(rates + (size_t)at[1] * BATCH);
+        __m512i low = _mm512_unpacklo_epi16(a, b), high = _mm512_unpackhi_epi16(a, b);
+        __m512i middle = _mm512_shldi_epi16(high, low, 16 - DIGIT_BITS);
+        __m512i digit[DIGITS] = {_mm512_and_si512(low, mask), _mm512_and_si512(middle, mask),
+                                 _mm512_srli_epi16(high, 2 * DIGIT_BITS - 16)};
+        __builtin_prefetch(pair + 2048);
+        if (members <= 2) {
+            const uint16_t *later = (const uint16_t *)(pair + 8 * pair_bytes(members));
+            __builtin_prefetch(rates + (size_t)later[0] * BATCH);
+            __builtin_prefetch(rates + (size_t)later[1] * BATCH);
+        }
+        for (uint32_t k = 0; k < members; k++) {
+            int32_t two;
+            memcpy(&two, pair + 4 + 4 * k, sizeof two);
+            for (uint32_t d = 0; d < DIGITS; d++)
+                sum[k][d] = digit_add(sum[k][d], _mm512_set1_epi32(two), digit[d]);
+        }
+    }
+    for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1) {
+        run_sum_t *to = &total[__builtin_ctz(left)];
+        for (uint32_t d = 0; d < DIGITS; d++) {
+            to->all[d] = _mm512_add_epi64(to->all[d], sum[k][d]);
+            to->odd[d] = _mm512_add_epi64(to->odd[d], _mm512_srli_epi64(sum[k][d], 32));
+        }
+        to->codes += (uint64_t)(int64_t)chunk->sum[k];
+        to->chunks++;
+    }
+}
+static inline void run_shift(run_sum_t *sum, int bits) {
+    for (uint32_t d = 0; d < DIGITS; d++) {
+        sum->all[d] = _mm512_slli_epi64(sum->all[d], (unsigned)bits);
+        sum->odd[d] = _mm512_slli_epi64(sum->odd[d], (unsigned)bits);
+    }
+    sum->codes <<= bits;
+    sum->chunks <<= bits;
+}
+static inline void run_store(const run_sum_t *sum, int64_t *total) {
+    uint64_t unit = 1u + (1u << DIGIT_BITS) + (1u << 2 * DIGIT_BITS);
+    uint64_t centre = (1u << (DIGIT_BITS - 1)) + (1u << (2 * DIGIT_BITS - 1));
+    int64_t rest = (int64_t)(centre * sum->codes - (unit << 31) * sum->chunks);
+    batch_sum_t s = {_mm512_set1_epi64(rest), _mm512_set1_epi64(rest)};
+    for (int d = 0; d < DIGITS; d++) {
+        __m512i even = _mm512_sub_epi64(sum->all[d], _mm512_slli_epi64(sum->odd[d], 32));
+        s.even = _mm512_add_epi64(s.even, vector_shift(even, d * DIGIT_BITS));
+        s.odd = _mm512_add_epi64(s.odd, vector_shift(sum->odd[d], d * DIGIT_BITS));
+    }
+    batch_store(s, total);
 }
 
 #elif defined(__AVX2__)
@@ -213,6 +304,12 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
     for (uint32_t l = 0; l < BATCH; l++)
         total[l] = lane[l % 2][l / 2];
 }
+static inline void run_shift(batch_sum_t *sum, int bits) {
+    for (int h = 0; h < 2; h++) {
+        sum->even[h] = _mm256_slli_epi64(sum->even[h], bits);
+        sum->odd[h] = _mm256_slli_epi64(sum->odd[h], bits);
+    }
+}
 
 #else
 
@@ -306,6 +403,10 @@ static inline batch_sum_t batch_add(batch_sum_t sum, const int64_t *code, const 
 static inline void batch_store(batch_sum_t sum, int64_t *total) {
     memcpy(total, sum.lane, sizeof sum.lane);
 }
+static inline void run_shift(batch_sum_t *sum, int bits) {
+    for (size_t l = 0; l < BATCH; l++)
+        sum->lane[l] *= (int64_t)1 << bits;
+}
 
 #endif
 
@@ -323,6 +424,36 @@ static inline byte_sum_t byte_add(byte_sum_t sum, byte_codes_t codes, byte_digit
 }
 static inline vector_t byte_wide(byte_sum_t sum) {
     return digit_wide(sum);
+}
+#endif
+
+#if !defined(__AVX512F__)
+static inline void batch_put(int32_t *site, const int32_t *rate) {
+    memcpy(site, rate, BATCH * sizeof *rate);
+}
+
+typedef batch_sum_t run_sum_t;
+
+static inline void run_zero(run_sum_t *sum) {
+    *sum = batch_zero();
+}
+static inline __attribute__((always_inline)) void
+add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_sum_t *total) {
+    batch_sum_t sum[GROUP_TARGETS];
+    for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1)
+        sum[k] = total[__builtin_ctz(left)];
+    for (uint32_t i = 0; i < chunk->sites; i++) {
+        const uint16_t *pair = chunk_offsets(chunk, i / 2);
+        for (uint32_t k = 0; k < members; k++) {
+            int64_t code = ((const int16_t *)pair)[2 + 2 * k + i % 2];
+            sum[k] = batch_add(sum[k], &code, rates + (size_t)pair[i % 2] * BATCH);
+        }
+    }
+    for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1)
+        total[__builtin_ctz(left)] = sum[k];
+}
+static inline void run_store(const run_sum_t *sum, int64_t *total) {
+    batch_store(*sum, total);
 }
 #endif
 

@@ -6,12 +6,20 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "models/rate.h"
 
+/* In huge pages where it is large and they are to be had: windows' rows are pages apart. */
 static void *allocate(size_t bytes) {
-    void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    enum { HUGE_PAGE = 2 << 20 };
+    size_t unit = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
+    void *memory = aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+#ifdef MADV_HUGEPAGE
+    if (memory && unit == HUGE_PAGE)
+        madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
     if (memory)
         memset(memory, 0, bytes);
     return memory;
@@ -89,7 +97,7 @@ static void image_row(const backend_state_t *state, uint32_t k, uint32_t populat
     state->simd->digits(state->net.weight_bits, image, row, to, image_digits(state, k, population));
 }
 
-/* The same of all trials of a batch; the places of trials that there are not keep their zeros. */
+/* The same of all trials of a batch. */
 static void batch_row(const backend_state_t *state, uint32_t batch, uint32_t population,
                       uint32_t row) {
     const population_t *p = &state->net.population[population];
@@ -102,11 +110,7 @@ static void batch_row(const backend_state_t *state, uint32_t batch, uint32_t pop
         from[k] = row_shown(p, image,
                             state->rate[population] + state_at(state, first + k, population), row);
     uint32_t column = (uint32_t)((image->left + 2 * (int64_t)p->nx) % p->nx);
-    for (uint32_t x = 0; x < image->width; x++, column++, to += BATCH) {
-        column = column == p->nx ? 0 : column;
-        for (uint32_t k = 0; k < trials; k++)
-            to[k] = from[k][column];
-    }
+    state->simd->batch_row(from, trials, p->nx, column, image->width, to);
 }
 
 void cpu_image_fill(backend_state_t *state, uint32_t k, uint32_t population, const int32_t *rate) {

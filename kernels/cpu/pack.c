@@ -1,0 +1,216 @@
+#include "kernels/cpu/pack.h"
+
+#include <stdlib.h>
+
+int packer_create(const pathway_t *w, const cpu_pathway_t *p, packer_t *s) {
+    size_t units = 0;
+    memset(s, 0, sizeof *s);
+    for (uint32_t k = 0; k < w->classes_x * w->classes_y; k++)
+        units = p->class_of[k].units > units ? p->class_of[k].units : units;
+    s->unit_count = malloc((units + 1) * GROUP_TARGETS * sizeof *s->unit_count);
+    s->run_start = malloc(((size_t)p->run_bands * SETS + 1) * sizeof *s->run_start);
+    return s->unit_count && s->run_start;
+}
+
+void packer_destroy(packer_t *s) {
+    free(s->record);
+    free(s->unit_count);
+    free(s->shared);
+    free(s->run_start);
+}
+
+/* Room for `bytes` more, zeroed, at the record's end; NULL: no memory. */
+static unsigned char *record_extend(packer_t *s, size_t bytes) {
+    if (!s->record || s->used + bytes > s->capacity) {
+        size_t capacity = (s->used + bytes) * 3 / 2 + 4096;
+        unsigned char *record = realloc(s->record, capacity);
+        if (!record)
+            return NULL;
+        s->record = record;
+        s->capacity = capacity;
+    }
+    unsigned char *place = s->record + s->used;
+    memset(place, 0, bytes);
+    s->used += bytes;
+    return place;
+}
+
+/* The unit that holds the input of a target whose window begins `shift` columns after the group's;
+ * UINT32_MAX: it is listed. */
+static uint32_t unit_of(const group_class_t *c, uint32_t stride, uint32_t shift,
+                        const input_t *input) {
+    uint32_t site = input->row * stride + shift + input->column;
+    for (uint32_t k = c->row_unit[input->row]; k < c->row_unit[input->row + 1]; k++)
+        if (site >= c->site[k] && site < c->site[k] + UNIT_SITES)
+            return k;
+    return UINT32_MAX;
+}
+
+/* Masks and codes of one group. The inputs that it does not hold move to the front of each
+ * target's, which are then the listed ones. */
+static int put_units(const group_class_t *c, const uint32_t *shift, uint32_t stride, uint32_t bits,
+                     input_t *const *inputs, uint32_t *count, packer_t *s) {
+    uint32_t all = c->units * GROUP_TARGETS, codes = 0, listed[GROUP_TARGETS] = {0};
+    memset(s->unit_count, 0, all * sizeof *s->unit_count);
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+        for (uint32_t k = 0; k < count[t]; k++) {
+            uint32_t unit = unit_of(c, stride, shift[t], &inputs[t][k]);
+            if (unit != UINT32_MAX) {
+                s->unit_count[unit * GROUP_TARGETS + t]++;
+                codes++;
+            }
+        }
+    unsigned char *mask = record_extend(s, units_bytes(c, bits, codes));
+    if (!mask)
+        return 0;
+    unsigned char *plane = mask + head_bytes(c, bits), *low = plane + codes * code_size(bits);
+    for (uint32_t k = 0, place = 0; k < all; k++) { /* counts become places */
+        uint32_t held = s->unit_count[k];
+        s->unit_count[k] = place;
+        place += held;
+    }
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
+        input_t *input = inputs[t];
+        int32_t sum = 0;
+        for (uint32_t k = 0; k < count[t]; k++) {
+            uint32_t unit = unit_of(c, stride, shift[t], &input[k]);
+            if (unit == UINT32_MAX) {
+                input[listed[t]++] = input[k];
+                continue;
+            }
+            uint32_t slot = unit * GROUP_TARGETS + t, word;
+            uint32_t bit = input[k].row * stride + shift[t] + input[k].column - c->site[unit];
+            memcpy(&word, mask + 4 * (size_t)slot, sizeof word);
+            word |= 1u << bit;
+            memcpy(mask + 4 * (size_t)slot, &word, sizeof word);
+            store_code(plane, low, bits, s->unit_count[slot]++, input[k].code);
+            sum += bits == 8 ? input[k].code : 0;
+        }
+        if (bits == 8)
+            memcpy(mask + masks_bytes(c) + t * sizeof sum, &sum, sizeof sum);
+        count[t] = listed[t];
+    }
+    return 1;
+}
+
+/* One target's list; pieces[bands]. */
+static int put_list(const input_t *input, uint32_t count, uint32_t stride, uint32_t bands,
+                    uint32_t bits, uint32_t *pieces, packer_t *s) {
+    for (uint32_t band = 0, k = 0; band < bands; band++) {
+        uint32_t first = k;
+        while (k < count && (input[k].row * stride + input[k].column) / BAND_SITES == band)
+            k++;
+        pieces[band] = (k - first + PIECE - 1) / PIECE;
+        unsigned char *piece = record_extend(s, pieces[band] * piece_bytes(bits));
+        if (!piece)
+            return 0;
+        for (uint32_t i = 0; i < k - first; i++) {
+            unsigned char *to = piece + i / PIECE * piece_bytes(bits), *plane = to + OFFSETS_BYTES;
+            uint32_t offset = input[first + i].row * stride + input[first + i].column;
+            ((uint16_t *)to)[i % PIECE] = (uint16_t)(offset % BAND_SITES);
+            store_code(plane, plane + PIECE * code_size(bits), bits, i % PIECE,
+                       input[first + i].code);
+        }
+    }
+    return 1;
+}
+
+static size_t run_key(const shared_t *one) {
+    return (size_t)one->site / BAND_SITES * SETS + one->set;
+}
+
+/* The sources of a group by site, each once: s->shared; returns how many. */
+static size_t share(const uint32_t *shift, uint32_t stride, input_t *const *input,
+                    const uint32_t *count, packer_t *s) {
+    uint32_t at[GROUP_TARGETS] = {0};
+    for (size_t n = 0;; n++) {
+        uint32_t site[GROUP_TARGETS], least = UINT32_MAX;
+        for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
+            const input_t *next = &input[t][at[t]];
+            site[t] = at[t] < count[t] ? next->row * stride + shift[t] + next->column : UINT32_MAX;
+            least = site[t] < least ? site[t] : least;
+        }
+        if (least == UINT32_MAX)
+            return n;
+        shared_t *to = &s->shared[n];
+        *to = (shared_t){.site = least};
+        for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+            if (site[t] == least) {
+                to->set |= 1u << t;
+                to->code[t] = input[t][at[t]++].code;
+            }
+    }
+}
+
+static int16_t plane_code(int32_t code, uint32_t bits, uint32_t plane) {
+    return (int16_t)(bits != 24 ? code : plane == 0 ? code >> 8 : code & 255);
+}
+
+/* One plane of a run; `from`: its sites. */
+static int put_run(const shared_t *from, size_t sites, uint32_t bits, uint32_t plane, packer_t *s) {
+    for (size_t first = 0; first < sites; first += CHUNK_SITES) {
+        uint32_t set = from[first].set, n = CHUNK_SITES;
+        n = sites - first < n ? (uint32_t)(sites - first) : n;
+        unsigned char *place = record_extend(s, chunk_bytes(set, n));
+        if (!place)
+            return 0;
+        chunk_t *chunk = (void *)place;
+        chunk->band = (uint16_t)(from[first].site / BAND_SITES);
+        chunk->set = (uint8_t)set;
+        chunk->sites = (uint8_t)n;
+        for (uint32_t i = 0; i < n + n % 2; i++) {
+            const shared_t *one = &from[first + (i < n ? i : n - 1)]; /* an odd last: times 0 */
+            chunk_offsets(chunk, i / 2)[i % 2] = (uint16_t)(one->site % BAND_SITES);
+            for (uint32_t t = 0, k = 0; t < GROUP_TARGETS; t++) {
+                if (!(set >> t & 1) || i == n)
+                    continue;
+                int16_t code = plane_code(one->code[t], bits, plane);
+                chunk_codes(chunk, i / 2)[2 * k + i % 2] = code;
+                chunk->sum[k++] += code;
+            }
+        }
+    }
+    return 1;
+}
+
+static int put_runs(uint32_t bands, const uint32_t *shift, uint32_t stride, uint32_t bits,
+                    input_t *const *input, const uint32_t *count, packer_t *s) {
+    size_t keys = (size_t)bands * SETS, most = 0, n;
+    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+        most += count[t];
+    if (most > s->shared_most) {
+        free(s->shared);
+        s->shared_most = most * 3 / 2;
+        s->shared = malloc(2 * s->shared_most * sizeof *s->shared);
+    }
+    size_t head = s->used;
+    if ((most > 0 && !s->shared) || !record_extend(s, RUNS_HEAD_BYTES))
+        return 0;
+    n = share(shift, stride, input, count, s);
+    s->runs = s->shared + s->shared_most;
+    memset(s->run_start, 0, (keys + 1) * sizeof *s->run_start);
+    for (size_t k = 0; k < n; k++) /* counts, one place on; then starts; then, once placed, ends */
+        s->run_start[run_key(&s->shared[k]) + 1]++;
+    for (size_t k = 0; k < keys; k++)
+        s->run_start[k + 1] += s->run_start[k];
+    for (size_t k = 0; k < n; k++)
+        s->runs[s->run_start[run_key(&s->shared[k])]++] = s->shared[k];
+    for (uint32_t plane = 0; plane < run_planes(bits); plane++) {
+        for (size_t k = 0, first = 0; k < keys; first = s->run_start[k++])
+            if (!put_run(s->runs + first, s->run_start[k] - first, bits, plane, s))
+                return 0;
+        uint32_t end = (uint32_t)(s->used - head);
+        memcpy(s->record + head + plane * sizeof end, &end, sizeof end);
+    }
+    return 1;
+}
+
+int pack_group(const cpu_pathway_t *p, const group_class_t *c, uint32_t bits, uint32_t stride,
+               uint32_t members, const uint32_t *shift, input_t *const *input, uint32_t *count,
+               uint32_t *pieces, packer_t *s) {
+    int done = p->run_bands > 0 ? put_runs(p->run_bands, shift, stride, bits, input, count, s)
+                                : put_units(c, shift, stride, bits, input, count, s);
+    for (uint32_t t = 0; t < members && done; t++)
+        done = put_list(input[t], count[t], stride, p->bands, bits, pieces + t * p->bands, s);
+    return done && record_extend(s, -s->used % 8) != NULL;
+}
