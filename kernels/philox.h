@@ -8,6 +8,12 @@
 
 #include "kernels/hd.h"
 
+#define PHILOX_ROUNDS 10
+#define PHILOX_FACTOR_0 0xD2511F53u
+#define PHILOX_FACTOR_1 0xCD9E8D57u
+#define PHILOX_KEY_0 0x9E3779B9u
+#define PHILOX_KEY_1 0xBB67AE85u
+
 typedef struct {
     uint32_t word[4];
 } philox_block_t;
@@ -16,15 +22,15 @@ HD philox_block_t philox_block(uint64_t seed, uint64_t sub, uint64_t block) {
     uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32);
     uint32_t c2 = (uint32_t)sub, c3 = (uint32_t)(sub >> 32);
     uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (int round = 0; round < 10; round++) {
-        uint64_t p0 = (uint64_t)0xD2511F53u * c0;
-        uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        uint64_t p0 = (uint64_t)PHILOX_FACTOR_0 * c0;
+        uint64_t p1 = (uint64_t)PHILOX_FACTOR_1 * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)p1;
         c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)p0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+        k0 += PHILOX_KEY_0;
+        k1 += PHILOX_KEY_1;
     }
     philox_block_t b;
     b.word[0] = c0;

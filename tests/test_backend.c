@@ -507,17 +507,25 @@ static void footprint_as_measured(void **unused) {
          0,
          0},
     };
-    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
-        built_t b;
-        uint64_t connectivity, state;
-        build(&cases[k], &b);
-        check_status(backend_cpu.footprint(&b.plan.net, &connectivity, &state));
-        double ratio = (double)connectivity / (double)b.connectivity.connectivity_bytes;
-        print_message("%s: footprint %.4f of what is used\n", cases[k].name, ratio);
-        assert_int_equal(state, b.connectivity.state_bytes);
-        assert_float_equal(ratio, 1.0, 0.01);
-        build_destroy(&b);
-    }
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++)
+        for (uint32_t trials = 1; trials <= 16; trials += 15) {
+            backend_options_t options = {.threads = 1};
+            backend_state_t *built;
+            connectivity_t used;
+            network_plan_t plan;
+            uint64_t connectivity, state;
+            case_plan(&cases[k], &plan);
+            plan.net.trials = trials;
+            check_status(backend_cpu.create(&plan.net, &options, &built, &used));
+            check_status(backend_cpu.footprint(&plan.net, &connectivity, &state));
+            double ratio = (double)connectivity / (double)used.connectivity_bytes;
+            print_message("%s, trials %u: footprint %.4f of what is used\n", cases[k].name, trials,
+                          ratio);
+            assert_int_equal(state, used.state_bytes);
+            assert_float_equal(ratio, 1.0, 0.01);
+            backend_cpu.destroy(built);
+            network_plan_destroy(&plan);
+        }
 }
 
 static void choice_of_backend(void **unused) {

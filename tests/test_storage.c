@@ -21,8 +21,23 @@ static void create(network_plan_t *plan, int storage, int simd, int threads, sto
     check_status(backend_cpu.create(&plan->net, &options, &s->state, &s->built));
 }
 
-/* Against the list on the portable path, whose sums are plain 64-bit products. */
-static void compare(const backend_case_t *k, uint32_t steps, float potential) {
+/* A trial of one, another of the other: the same potentials. */
+static void trials_compare(const network_t *net, backend_state_t *one, uint32_t its_trial,
+                           backend_state_t *other, uint32_t trial) {
+    for (uint32_t a = 0; a < net->populations; a++) {
+        uint32_t n = population_size(&net->population[a]);
+        float *h[2] = {malloc(n * sizeof **h), malloc(n * sizeof **h)};
+        check_status(backend_cpu.get_state(one, its_trial, a, h[0]));
+        check_status(backend_cpu.get_state(other, trial, a, h[1]));
+        assert_memory_equal(h[0], h[1], n * sizeof **h);
+        free(h[0]);
+        free(h[1]);
+    }
+}
+
+/* One trial, or a batch of them, against one trial of the list on the portable path, whose sums are
+ * plain 64-bit products. */
+static void compare(const backend_case_t *k, uint32_t trials, uint32_t steps, float potential) {
     network_plan_t plan;
     stored_t reference;
     case_plan(k, &plan);
@@ -34,10 +49,12 @@ static void compare(const backend_case_t *k, uint32_t steps, float potential) {
     for (size_t i = 0; i < sizeof STORAGES / sizeof *STORAGES; i++)
         for (size_t j = 0; j < sizeof SIMDS / sizeof *SIMDS; j++) {
             stored_t other;
-            if (!cpu_has_simd(SIMDS[j]))
+            if (!cpu_has_simd(SIMDS[j]) || (trials > 1 && STORAGES[i].storage != STORAGE_LIST))
                 continue;
             create(&plan, STORAGE_LIST, SIMD_PORTABLE, 1, &reference);
+            plan.net.trials = trials;
             create(&plan, STORAGES[i].storage, SIMDS[j], 1 + (int)j, &other);
+            plan.net.trials = 1;
             backend_state_t *const state[2] = {reference.state, other.state};
             assert_true(reference.built.hash == other.built.hash);
             state_put(backend, state, &plan.net);
@@ -46,8 +63,9 @@ static void compare(const backend_case_t *k, uint32_t steps, float potential) {
                 float *h = malloc(n * sizeof *h);
                 for (uint32_t t = 0; t < n; t++)
                     h[t] = potential;
-                for (int b = 0; b < 2; b++)
-                    check_status(backend_cpu.put_state(state[b], 0, a, h));
+                check_status(backend_cpu.put_state(reference.state, 0, a, h));
+                for (uint32_t trial = 0; trial < trials; trial++)
+                    check_status(backend_cpu.put_state(other.state, trial, a, h));
                 free(h);
             }
             for (int b = 0; b < 2; b++)
@@ -55,7 +73,10 @@ static void compare(const backend_case_t *k, uint32_t steps, float potential) {
             for (uint32_t w = 0; w < plan.net.pathways && potential == 0.0f; w++)
                 edges_compare(backend, state, &plan.net, w, reference.built.synapses[w]);
             products_compare(backend, state, &plan.net);
-            state_compare(backend, state, &plan.net);
+            if (trials == 1)
+                state_compare(backend, state, &plan.net);
+            for (uint32_t trial = 0; trial < (potential == 0.0f ? 1 : trials); trial++)
+                trials_compare(&plan.net, reference.state, 0, other.state, trial);
             backend_cpu.destroy(reference.state);
             backend_cpu.destroy(other.state);
         }
@@ -66,7 +87,8 @@ static void same_bits(void **unused) {
     (void)unused;
     for (int k = 0; k < BACKEND_CASES_N; k++) {
         print_message("           %s\n", BACKEND_CASES[k].name);
-        compare(&BACKEND_CASES[k], BACKEND_CASES[k].most_steps == 1 ? 1 : 2, 0.0f);
+        for (uint32_t trials = 1; trials <= BATCH; trials += BATCH - 1)
+            compare(&BACKEND_CASES[k], trials, BACKEND_CASES[k].most_steps == 1 ? 1 : 2, 0.0f);
     }
 }
 
@@ -90,7 +112,8 @@ static void largest_products(void **unused) {
                                 0,
                                 0.01,
                                 1};
-            compare(&k, 1, (float)sign * 3.0f);
+            compare(&k, 1, 1, (float)sign * 3.0f);
+            compare(&k, BATCH, 1, (float)sign * 3.0f);
         }
     /* -2^15 times -2^10: a digit's least, in every lane. */
     backend_case_t k = {"largest digits",
@@ -111,7 +134,8 @@ static void largest_products(void **unused) {
     case_plan(&k, &plan);
     int32_t shift = plan.net.population[0].rate_shift;
     network_plan_destroy(&plan);
-    compare(&k, 1, ldexpf(5.5f * 2048.0f, -shift));
+    compare(&k, 1, 1, ldexpf(5.5f * 2048.0f, -shift));
+    compare(&k, BATCH, 1, ldexpf(5.5f * 2048.0f, -shift));
 }
 
 /* 8-bit codes have units while a target's sum of them cannot exceed 32 bits. */
@@ -140,22 +164,24 @@ static void most_inputs(void **unused) {
         }
 }
 
-/* The same trials, summed one by one and in a batch, from different initial states. */
+/* The same trials, summed one by one and in a batch of each kind, from different initial states. */
 static void batches(void **unused) {
     (void)unused;
-    enum { SINGLY = 3, TOGETHER = 19 }; /* 16 in a batch */
-    enum { SIMDS_N = sizeof SIMDS / sizeof *SIMDS };
+    enum { SINGLY = BATCH_LEAST - 1, TOGETHER = BATCH + 3 };
+    static const struct {
+        uint32_t trials;
+        int storage;
+    } kinds[3] = {{SINGLY, STORAGE_LIST}, {TOGETHER, STORAGE_LIST}, {TOGETHER, STORAGE_BITMAP}};
     for (int k = 0; k < BACKEND_CASES_N; k++)
-        for (size_t j = 0; j < 2 * SIMDS_N; j++) {
+        for (size_t j = 0; j < sizeof SIMDS / sizeof *SIMDS; j++) {
             network_plan_t plan;
-            stored_t s[2];
-            int simd = SIMDS[j % SIMDS_N], storage = j < SIMDS_N ? STORAGE_AUTO : STORAGE_BITMAP;
-            if (!cpu_has_simd(simd) || BACKEND_CASES[k].most_steps > 0)
+            stored_t s[3];
+            if (!cpu_has_simd(SIMDS[j]) || BACKEND_CASES[k].most_steps > 0)
                 continue;
             case_plan(&BACKEND_CASES[k], &plan);
-            for (int b = 0; b < 2; b++) {
-                plan.net.trials = b ? TOGETHER : SINGLY;
-                create(&plan, storage, simd, 1 + b, &s[b]);
+            for (int b = 0; b < 3; b++) {
+                plan.net.trials = kinds[b].trials;
+                create(&plan, kinds[b].storage, SIMDS[j], 1 + b, &s[b]);
             }
             for (uint32_t a = 0; a < plan.net.populations; a++) {
                 uint32_t n = population_size(&plan.net.population[a]);
@@ -163,25 +189,19 @@ static void batches(void **unused) {
                 for (uint32_t trial = 0; trial < TOGETHER; trial++) {
                     for (uint32_t i = 0; i < n; i++)
                         h[i] = 0.01f * (float)((i * 37 + trial * 101) % 300) - 1.0f;
-                    for (int b = trial < SINGLY ? 0 : 1; b < 2; b++)
-                        check_status(backend_cpu.put_state(s[b].state, trial, a, h));
+                    for (int b = 0; b < 3; b++)
+                        if (trial < kinds[b].trials)
+                            check_status(backend_cpu.put_state(s[b].state, trial, a, h));
                 }
                 free(h);
             }
-            for (int b = 0; b < 2; b++)
+            for (int b = 0; b < 3; b++)
                 check_status(backend_cpu.step(s[b].state, 5, 4));
-            for (uint32_t a = 0; a < plan.net.populations; a++) {
-                uint32_t n = population_size(&plan.net.population[a]);
-                float *h[2] = {malloc(n * sizeof **h), malloc(n * sizeof **h)};
-                for (uint32_t trial = 0; trial < SINGLY; trial++) {
-                    for (int b = 0; b < 2; b++)
-                        check_status(backend_cpu.get_state(s[b].state, trial, a, h[b]));
-                    assert_memory_equal(h[0], h[1], n * sizeof **h);
-                }
-                free(h[0]);
-                free(h[1]);
-            }
-            for (int b = 0; b < 2; b++)
+            for (uint32_t trial = 0; trial < TOGETHER; trial++)
+                for (int b = 0; b < 2; b++)
+                    if (trial < kinds[b].trials)
+                        trials_compare(&plan.net, s[b].state, trial, s[2].state, trial);
+            for (int b = 0; b < 3; b++)
                 backend_cpu.destroy(s[b].state);
             network_plan_destroy(&plan);
         }
@@ -228,7 +248,7 @@ static status_t memory_left(uint64_t *bytes) {
  * not. */
 static void auto_fits_in_memory(void **unused) {
     (void)unused;
-    enum { TRIALS = 16 }; /* as a batch, `auto` takes lists */
+    enum { TRIALS = 16 }; /* as a batch, `auto` takes runs */
     backend_t backend = backend_cpu;
     network_plan_t plan;
     uint64_t most[STORAGE_KINDS];

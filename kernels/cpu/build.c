@@ -204,8 +204,7 @@ static int build_block(const backend_state_t *state, uint32_t pathway, uint32_t 
     block_t *b = &p->block[block];
     size_t starts = (groups + 1) * sizeof *b->start;
     size_t pieces = (size_t)(end - first) * p->bands * sizeof *b->pieces;
-    /* 64: what a unit's read of its codes may reach beyond them */
-    b->record = arena_take(arena, s->packer.used + starts + pieces + 256);
+    b->record = arena_take(arena, s->packer.used + starts + pieces + BEYOND_BYTES);
     if (!b->record)
         return 0;
     b->start = (uint32_t *)(b->record + s->packer.used);
@@ -286,7 +285,7 @@ static size_t blocks_most(const backend_state_t *state, uint32_t pathway, uint32
                        p->bands * sizeof(uint32_t));
         target += targets;
     }
-    bytes += (end - first) * ((BLOCK_GROUPS + 1) * sizeof(uint32_t) + 128.0);
+    bytes += (end - first) * ((BLOCK_GROUPS + 1) * sizeof(uint32_t) + BEYOND_BYTES + 64.0);
     return (size_t)(bytes + deviation_most(synapses) * (code + 2.0)) + 4096;
 }
 

@@ -28,8 +28,8 @@
  * chunks. A chunk stores its sites' offsets from the group's first window and each target's codes,
  * two sites side by side: a site's rates in all trials are read and taken apart once for all
  * targets. In the batch's image rates are as batch_put (simd_vector.h) has them. 24-bit codes are
- * two chunks, their high 16 bits and, after all of those, the low 8. A record is the ends of its
- * planes, uint32 [2], then chunks.
+ * two chunks, their high 16 bits and, after all of those, the low 8. A record is runs_t, then
+ * chunks, by plane, band and set, the sets of one target first.
  *
  * Block. The records of BLOCK_GROUPS consecutive groups of one pathway: what a thread builds, owns
  * and sums. */
@@ -54,8 +54,8 @@ enum {
     BATCH = 16,
     BATCH_LEAST = 9,
     SETS = 1 << GROUP_TARGETS,
-    CHUNK_SITES = 62, /* as many products of a digit as 32 bits hold */
-    RUNS_HEAD_BYTES = 8
+    BEYOND_BYTES = 256, /* what may be read beyond a block's record, of codes or offsets */
+    CHUNK_SITES = 62    /* as many products of a digit as 32 bits hold */
 };
 
 /* What the groups have in common whose first targets are of one class (network.h). */
@@ -124,6 +124,8 @@ struct simd_ops {
     /* The planes of digits of one image row = those of code[image->width]. */
     void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
                    unsigned char *digits);
+    /* input[n] += unit sum[n] */
+    void (*add_inputs)(uint32_t n, double unit, const int64_t *sum, double *input);
     /* One step of n <= BLOCK_TARGETS neurons: h in place, new rate codes; `words`: the noise's
      * random bits. Returns how many rates saturated. */
     uint32_t (*neurons)(const population_t *p, uint32_t rate_bits, uint32_t n,
@@ -232,6 +234,11 @@ static inline int32_t piece_code(const unsigned char *piece, uint32_t bits, uint
     return stored_code(plane, plane + PIECE * code_size(bits), bits, k);
 }
 
+typedef struct {
+    uint32_t end[2];             /* of each plane's chunks, in bytes from here */
+    int64_t rest[GROUP_TARGETS]; /* what sums of digits (simd_vector.h) are too large by */
+} runs_t;
+
 /* Codes: int16 [(sites + 1) / 2][members][2], behind each pair's two offsets. */
 typedef struct {
     uint16_t band;
@@ -259,6 +266,12 @@ static inline uint16_t *chunk_offsets(const chunk_t *chunk, uint32_t pair) {
 }
 static inline int16_t *chunk_codes(const chunk_t *chunk, uint32_t pair) {
     return (int16_t *)(chunk_offsets(chunk, pair) + 2);
+}
+/* What each member's sum of a chunk is too large by, where its codes add up to `sum`. */
+static inline int64_t chunk_rest(int32_t sum) {
+    int64_t one = 1 + (1 << DIGIT_BITS) + (1 << 2 * DIGIT_BITS);
+    int64_t centre = (1 << (DIGIT_BITS - 1)) + (1 << (2 * DIGIT_BITS - 1));
+    return one * ((int64_t)1 << 31) - centre * sum;
 }
 static inline const chunk_t *chunk_next(const chunk_t *chunk) {
     return (const chunk_t *)((const unsigned char *)chunk + chunk_bytes(chunk->set, chunk->sites));

@@ -7,12 +7,13 @@
 static uint32_t run_edges(const unsigned char *record, uint32_t bits, const pathway_t *w,
                           const population_t *from, uint32_t ix, uint32_t iy, uint32_t stride,
                           uint32_t member, uint32_t shift, edge_t *edge) {
-    const uint32_t *end = (const uint32_t *)record;
-    const chunk_t *chunk = (const chunk_t *)(record + RUNS_HEAD_BYTES);
+    const runs_t *runs = (const runs_t *)record;
+    const chunk_t *chunk = (const chunk_t *)(runs + 1);
     uint32_t count = 0;
     for (uint32_t plane = 0; plane < run_planes(bits); plane++) {
         uint32_t at = 0; /* the planes hold the same synapses, in one order */
-        for (; (const unsigned char *)chunk < record + end[plane]; chunk = chunk_next(chunk)) {
+        for (; (const unsigned char *)chunk < record + runs->end[plane];
+             chunk = chunk_next(chunk)) {
             if (!(chunk->set >> member & 1))
                 continue;
             uint32_t k = set_members(chunk->set & ((1u << member) - 1));

@@ -124,7 +124,7 @@ static int expect_runs(const network_t *net, const pathway_t *w, uint32_t ix, ui
     bands = (uint32_t)(((uint64_t)w->window_y * stride + BAND_SITES - 1) / BAND_SITES);
     double *p = calloc(GROUP_TARGETS * sites, sizeof *p);
     double *mean = calloc((size_t)bands * SETS, sizeof *mean);
-    *bytes = RUNS_HEAD_BYTES;
+    *bytes = sizeof(runs_t);
     for (uint32_t t = 0; t < members && p; t++) {
         uint32_t shift = pathway_base_x(w, ix + t) - pathway_base_x(w, ix);
         pathway_inclusion(w, class_index(w, ix + t, iy), pi);
@@ -212,7 +212,7 @@ static int pathway_bytes(const network_t *net, const simd_ops_t *simd, const pat
                                   targets * (c.in_units * code + bands * sizeof(uint32_t) +
                                              lists * piece_bytes(net->weight_bits)));
         }
-    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + 96.0);
+    *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + BEYOND_BYTES + 32.0);
     return 1;
 }
 

@@ -115,8 +115,10 @@ static int put_list(const input_t *input, uint32_t count, uint32_t stride, uint3
     return 1;
 }
 
+/* Sets in the order of their sizes, so that the step seldom guesses wrong what comes next. */
 static size_t run_key(const shared_t *one) {
-    return (size_t)one->site / BAND_SITES * SETS + one->set;
+    static const uint8_t order[SETS] = {0, 1, 2, 5, 3, 6, 7, 11, 4, 8, 9, 12, 10, 13, 14, 15};
+    return (size_t)one->site / BAND_SITES * SETS + order[one->set];
 }
 
 /* The sources of a group by site, each once: s->shared; returns how many. */
@@ -146,8 +148,9 @@ static int16_t plane_code(int32_t code, uint32_t bits, uint32_t plane) {
     return (int16_t)(bits != 24 ? code : plane == 0 ? code >> 8 : code & 255);
 }
 
-/* One plane of a run; `from`: its sites. */
-static int put_run(const shared_t *from, size_t sites, uint32_t bits, uint32_t plane, packer_t *s) {
+/* One plane of a run; `from`: its sites; `head`: where the record begins. */
+static int put_run(const shared_t *from, size_t sites, uint32_t bits, uint32_t plane, size_t head,
+                   packer_t *s) {
     for (size_t first = 0; first < sites; first += CHUNK_SITES) {
         uint32_t set = from[first].set, n = CHUNK_SITES;
         n = sites - first < n ? (uint32_t)(sites - first) : n;
@@ -169,6 +172,10 @@ static int put_run(const shared_t *from, size_t sites, uint32_t bits, uint32_t p
                 chunk->sum[k++] += code;
             }
         }
+        runs_t *runs = (void *)(s->record + head);
+        for (uint32_t t = 0, k = 0; t < GROUP_TARGETS; t++)
+            if (set >> t & 1)
+                runs->rest[t] += chunk_rest(chunk->sum[k++]) * (bits == 24 && plane == 0 ? 256 : 1);
     }
     return 1;
 }
@@ -184,7 +191,7 @@ static int put_runs(uint32_t bands, const uint32_t *shift, uint32_t stride, uint
         s->shared = malloc(2 * s->shared_most * sizeof *s->shared);
     }
     size_t head = s->used;
-    if ((most > 0 && !s->shared) || !record_extend(s, RUNS_HEAD_BYTES))
+    if ((most > 0 && !s->shared) || !record_extend(s, sizeof(runs_t)))
         return 0;
     n = share(shift, stride, input, count, s);
     s->runs = s->shared + s->shared_most;
@@ -197,10 +204,9 @@ static int put_runs(uint32_t bands, const uint32_t *shift, uint32_t stride, uint
         s->runs[s->run_start[run_key(&s->shared[k])]++] = s->shared[k];
     for (uint32_t plane = 0; plane < run_planes(bits); plane++) {
         for (size_t k = 0, first = 0; k < keys; first = s->run_start[k++])
-            if (!put_run(s->runs + first, s->run_start[k] - first, bits, plane, s))
+            if (!put_run(s->runs + first, s->run_start[k] - first, bits, plane, head, s))
                 return 0;
-        uint32_t end = (uint32_t)(s->used - head);
-        memcpy(s->record + head + plane * sizeof end, &end, sizeof end);
+        ((runs_t *)(s->record + head))->end[plane] = (uint32_t)(s->used - head);
     }
     return 1;
 }

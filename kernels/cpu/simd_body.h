@@ -12,13 +12,12 @@ enum { AHEAD = 2048 };
 
 static void words(uint64_t seed, uint64_t sub, uint64_t first_block, uint32_t n_blocks,
                   uint32_t *out) {
-#pragma omp simd
-    for (uint32_t k = 0; k < n_blocks; k++) {
-        philox_block_t b = philox_block(seed, sub, first_block + k);
-        out[4 * k] = b.word[0];
-        out[4 * k + 1] = b.word[1];
-        out[4 * k + 2] = b.word[2];
-        out[4 * k + 3] = b.word[3];
+    uint32_t k = 0, rest[4 * PHILOX_LANES];
+    for (; k + PHILOX_LANES <= n_blocks; k += PHILOX_LANES)
+        philox_lanes(seed, sub, first_block + k, out + 4 * (size_t)k);
+    if (k < n_blocks) {
+        philox_lanes(seed, sub, first_block + k, rest);
+        memcpy(out + 4 * (size_t)k, rest, 4 * (size_t)(n_blocks - k) * sizeof *rest);
     }
 }
 
@@ -82,15 +81,15 @@ group_batch_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned 
 /* The same of a record in runs; `to`: sum[targets][BATCH]. */
 static void run_batch_sums(const unsigned char *record, const int32_t *rates, uint32_t planes,
                            uint32_t targets, int64_t (*sum)[BATCH]) {
-    const uint32_t *end = (const uint32_t *)record;
-    const chunk_t *chunk = (const chunk_t *)(record + RUNS_HEAD_BYTES);
+    const runs_t *runs = (const runs_t *)record;
+    const chunk_t *chunk = (const chunk_t *)(runs + 1);
     run_sum_t total[GROUP_TARGETS];
     for (uint32_t t = 0; t < GROUP_TARGETS; t++)
-        run_zero(&total[t]);
+        total[t] = run_zero();
     for (uint32_t plane = 0; plane < planes; plane++) {
         for (uint32_t t = 0; t < GROUP_TARGETS && plane > 0; t++)
             run_shift(&total[t], 8);
-        for (const chunk_t *next; (const unsigned char *)chunk < record + end[plane];
+        for (const chunk_t *next; (const unsigned char *)chunk < record + runs->end[plane];
              chunk = next) {
             const int32_t *band = rates + (size_t)chunk->band * BAND_SITES * BATCH;
             next = chunk_next(chunk);
@@ -114,19 +113,20 @@ static void run_batch_sums(const unsigned char *record, const int32_t *rates, ui
         }
     }
     for (uint32_t t = 0; t < targets; t++)
-        run_store(&total[t], sum[t]);
+        run_store(&total[t], runs->rest[t], sum[t]);
 }
 
 /* The same in one image, from where the first target's window begins. */
 static void run_sums(const unsigned char *record, const int32_t *rates, uint32_t planes,
                      uint32_t targets, int64_t *sum) {
-    const uint32_t *end = (const uint32_t *)record;
-    const chunk_t *chunk = (const chunk_t *)(record + RUNS_HEAD_BYTES);
+    const runs_t *runs = (const runs_t *)record;
+    const chunk_t *chunk = (const chunk_t *)(runs + 1);
     memset(sum, 0, targets * sizeof *sum);
     for (uint32_t plane = 0; plane < planes; plane++) {
         for (uint32_t t = 0; t < targets && plane > 0; t++)
             sum[t] *= 256;
-        for (; (const unsigned char *)chunk < record + end[plane]; chunk = chunk_next(chunk)) {
+        for (; (const unsigned char *)chunk < record + runs->end[plane];
+             chunk = chunk_next(chunk)) {
             const int32_t *band = rates + (size_t)chunk->band * BAND_SITES;
             uint32_t members = set_members(chunk->set), pairs = (chunk->sites + 1u) / 2;
             for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1) {
@@ -388,6 +388,12 @@ static void block_sums(const backend_state_t *state, uint32_t k, uint32_t pathwa
     }
 }
 
+static void add_inputs(uint32_t n, double unit, const int64_t *RESTRICT sum,
+                       double *RESTRICT input) {
+    for (uint32_t k = 0; k < n; k++)
+        input[k] += (double)sum[k] * unit;
+}
+
 static inline __attribute__((always_inline)) uint32_t
 neurons_of(population_t p, int32_t gain_kind, uint32_t rate_bits, uint32_t n,
            const float *RESTRICT synaptic, const uint32_t *RESTRICT words, float *RESTRICT h,
@@ -423,4 +429,4 @@ static uint32_t neurons(const population_t *p, uint32_t rate_bits, uint32_t n,
 }
 
 const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,     UNIT_16, words,  connected,
-                             block_sums, batch_sums, batch_row, digits,  neurons};
+                             block_sums, batch_sums, batch_row, digits,  add_inputs, neurons};

@@ -48,6 +48,52 @@ static inline vector_t digit_wide(digit_sum_t sum) {
     return _mm512_add_epi64(_mm512_cvtepi32_epi64(_mm512_castsi512_si256(sum)),
                             _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(sum, 1)));
 }
+
+enum { PHILOX_LANES = 16 };
+
+static inline void philox_multiply(__m512i c, uint32_t factor, __m512i *high, __m512i *low) {
+    __m512i f = _mm512_set1_epi32((int)factor), even = _mm512_mul_epu32(c, f);
+    __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(c, 32), f);
+    *high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+    *low = _mm512_mullo_epi32(c, f);
+}
+static inline __m512i xor_3(__m512i a, __m512i b, uint32_t c) {
+    return _mm512_ternarylogic_epi32(a, b, _mm512_set1_epi32((int)c), 0x96);
+}
+/* philox.h's blocks first, first + 1, ...: word[PHILOX_LANES][4]. */
+static inline void philox_lanes(uint64_t seed, uint64_t sub, uint64_t first, uint32_t *word) {
+    __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    __m512i start = _mm512_set1_epi32((int)(uint32_t)first), c0 = _mm512_add_epi32(start, lane);
+    __m512i c1 = _mm512_set1_epi32((int)(uint32_t)(first >> 32));
+    c1 = _mm512_mask_add_epi32(c1, _mm512_cmplt_epu32_mask(c0, start), c1, _mm512_set1_epi32(1));
+    __m512i c2 = _mm512_set1_epi32((int)(uint32_t)sub);
+    __m512i c3 = _mm512_set1_epi32((int)(uint32_t)(sub >> 32));
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int round = 0; round < PHILOX_ROUNDS; round++, k0 += PHILOX_KEY_0, k1 += PHILOX_KEY_1) {
+        __m512i high0, low0, high1, low1;
+        philox_multiply(c0, PHILOX_FACTOR_0, &high0, &low0);
+        philox_multiply(c2, PHILOX_FACTOR_1, &high1, &low1);
+        c0 = xor_3(high1, c1, k0);
+        c1 = low1;
+        c2 = xor_3(high0, c3, k1);
+        c3 = low0;
+    }
+    __m512i t0 = _mm512_unpacklo_epi32(c0, c1), t1 = _mm512_unpackhi_epi32(c0, c1);
+    __m512i t2 = _mm512_unpacklo_epi32(c2, c3), t3 = _mm512_unpackhi_epi32(c2, c3);
+    c0 = _mm512_unpacklo_epi64(t0, t2); /* blocks 0, 4, 8, 12 */
+    c1 = _mm512_unpackhi_epi64(t0, t2); /* 1, 5, ... */
+    c2 = _mm512_unpacklo_epi64(t1, t3);
+    c3 = _mm512_unpackhi_epi64(t1, t3);
+    t0 = _mm512_shuffle_i32x4(c0, c1, 0x44); /* 0, 4, 1, 5 */
+    t1 = _mm512_shuffle_i32x4(c2, c3, 0x44);
+    t2 = _mm512_shuffle_i32x4(c0, c1, 0xee);
+    t3 = _mm512_shuffle_i32x4(c2, c3, 0xee);
+    _mm512_storeu_si512(word, _mm512_shuffle_i32x4(t0, t1, 0x88));
+    _mm512_storeu_si512(word + 16, _mm512_shuffle_i32x4(t0, t1, 0xdd));
+    _mm512_storeu_si512(word + 32, _mm512_shuffle_i32x4(t2, t3, 0x88));
+    _mm512_storeu_si512(word + 48, _mm512_shuffle_i32x4(t2, t3, 0xdd));
+}
+
 enum { BYTE_UNITS_AT_ONCE = 1 << 14 }; /* four products a unit, each below 2^15 */
 
 typedef __m256i byte_codes_t;  /* UNIT_SITES x int8 */
@@ -119,19 +165,15 @@ static inline void batch_store(batch_sum_t sum, int64_t *total) {
         total[l] = lane[l % 2][l / 2];
 }
 
-/* Runs: a target's sums of codes times centred digits, each by 2^31 too large for every chunk.
- * 2^31 + rate = u0 + u1 2^11 + u2 2^22; u0 - 2^10, u1 - 2^10 and u2 - 2^9 are at most 2^10, so that
- * CHUNK_SITES products fit in 32 bits; u are what is multiplied, and a chunk's sum of codes takes
- * the rest off. */
+/* Runs: 2^31 + rate = u0 + u1 2^11 + u2 2^22. Multiplied are u, but what fits in 32 bits are the
+ * sums of codes times u0 - 2^10, u1 - 2^10 and u2 - 2^9: so a digit's sum begins at 2^31, which
+ * makes it positive, less those codes' excess. run_rest (cpu.h) has what that leaves. */
 typedef struct {
-    __m512i all[DIGITS], odd[DIGITS]; /* 8 x int64: trial 2k + 2^32 times 2k + 1; 2k + 1 */
-    uint64_t codes, chunks;
+    __m512i all, odd; /* 8 x int64: of trial 2k + 2^32 times that of 2k + 1; of 2k + 1 */
 } run_sum_t;
 
-static inline void run_zero(run_sum_t *sum) {
-    for (uint32_t d = 0; d < DIGITS; d++)
-        sum->all[d] = sum->odd[d] = _mm512_setzero_si512();
-    sum->codes = sum->chunks = 0;
+static inline run_sum_t run_zero(void) {
+    return (run_sum_t){_mm512_setzero_si512(), _mm512_setzero_si512()};
 }
 static inline __attribute__((always_inline)) void
 add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_sum_t *total) {
@@ -167,33 +209,21 @@ add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_s
     }
     for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1) {
         run_sum_t *to = &total[__builtin_ctz(left)];
-        for (uint32_t d = 0; d < DIGITS; d++) {
-            to->all[d] = _mm512_add_epi64(to->all[d], sum[k][d]);
-            to->odd[d] = _mm512_add_epi64(to->odd[d], _mm512_srli_epi64(sum[k][d], 32));
+        for (int d = 0; d < DIGITS; d++) {
+            __m512i odd = _mm512_srli_epi64(sum[k][d], 32);
+            to->all = _mm512_add_epi64(to->all, vector_shift(sum[k][d], d * DIGIT_BITS));
+            to->odd = _mm512_add_epi64(to->odd, vector_shift(odd, d * DIGIT_BITS));
         }
-        to->codes += (uint64_t)(int64_t)chunk->sum[k];
-        to->chunks++;
     }
 }
 static inline void run_shift(run_sum_t *sum, int bits) {
-    for (uint32_t d = 0; d < DIGITS; d++) {
-        sum->all[d] = _mm512_slli_epi64(sum->all[d], (unsigned)bits);
-        sum->odd[d] = _mm512_slli_epi64(sum->odd[d], (unsigned)bits);
-    }
-    sum->codes <<= bits;
-    sum->chunks <<= bits;
+    *sum = (run_sum_t){vector_shift(sum->all, bits), vector_shift(sum->odd, bits)};
 }
-static inline void run_store(const run_sum_t *sum, int64_t *total) {
-    uint64_t unit = 1u + (1u << DIGIT_BITS) + (1u << 2 * DIGIT_BITS);
-    uint64_t centre = (1u << (DIGIT_BITS - 1)) + (1u << (2 * DIGIT_BITS - 1));
-    int64_t rest = (int64_t)(centre * sum->codes - (unit << 31) * sum->chunks);
-    batch_sum_t s = {_mm512_set1_epi64(rest), _mm512_set1_epi64(rest)};
-    for (int d = 0; d < DIGITS; d++) {
-        __m512i even = _mm512_sub_epi64(sum->all[d], _mm512_slli_epi64(sum->odd[d], 32));
-        s.even = _mm512_add_epi64(s.even, vector_shift(even, d * DIGIT_BITS));
-        s.odd = _mm512_add_epi64(s.odd, vector_shift(sum->odd[d], d * DIGIT_BITS));
-    }
-    batch_store(s, total);
+static inline void run_store(const run_sum_t *sum, int64_t rest, int64_t *total) {
+    __m512i less = _mm512_set1_epi64(rest), even;
+    even = _mm512_sub_epi64(sum->all, _mm512_slli_epi64(sum->odd, 32));
+    batch_store((batch_sum_t){_mm512_sub_epi64(even, less), _mm512_sub_epi64(sum->odd, less)},
+                total);
 }
 
 #elif defined(__AVX2__)
@@ -201,6 +231,50 @@ static inline void run_store(const run_sum_t *sum, int64_t *total) {
 
 #define UNIT_8 22.0
 #define UNIT_16 22.0
+
+enum { PHILOX_LANES = 8 };
+
+static inline void philox_multiply(__m256i c, uint32_t factor, __m256i *high, __m256i *low) {
+    __m256i f = _mm256_set1_epi32((int)factor), even = _mm256_mul_epu32(c, f);
+    __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(c, 32), f);
+    *high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+    *low = _mm256_mullo_epi32(c, f);
+}
+static inline __m256i xor_3(__m256i a, __m256i b, uint32_t c) {
+    return _mm256_xor_si256(_mm256_xor_si256(a, b), _mm256_set1_epi32((int)c));
+}
+/* philox.h's blocks first, first + 1, ...: word[PHILOX_LANES][4]. */
+static inline void philox_lanes(uint64_t seed, uint64_t sub, uint64_t first, uint32_t *word) {
+    uint32_t low[PHILOX_LANES], high[PHILOX_LANES];
+    for (uint32_t l = 0; l < PHILOX_LANES; l++) {
+        low[l] = (uint32_t)(first + l);
+        high[l] = (uint32_t)((first + l) >> 32);
+    }
+    __m256i c0 = _mm256_loadu_si256((const void *)low);
+    __m256i c1 = _mm256_loadu_si256((const void *)high);
+    __m256i c2 = _mm256_set1_epi32((int)(uint32_t)sub);
+    __m256i c3 = _mm256_set1_epi32((int)(uint32_t)(sub >> 32));
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int round = 0; round < PHILOX_ROUNDS; round++, k0 += PHILOX_KEY_0, k1 += PHILOX_KEY_1) {
+        __m256i high0, low0, high1, low1;
+        philox_multiply(c0, PHILOX_FACTOR_0, &high0, &low0);
+        philox_multiply(c2, PHILOX_FACTOR_1, &high1, &low1);
+        c0 = xor_3(high1, c1, k0);
+        c1 = low1;
+        c2 = xor_3(high0, c3, k1);
+        c3 = low0;
+    }
+    __m256i t0 = _mm256_unpacklo_epi32(c0, c1), t1 = _mm256_unpackhi_epi32(c0, c1);
+    __m256i t2 = _mm256_unpacklo_epi32(c2, c3), t3 = _mm256_unpackhi_epi32(c2, c3);
+    c0 = _mm256_unpacklo_epi64(t0, t2); /* blocks 0, 4 */
+    c1 = _mm256_unpackhi_epi64(t0, t2); /* 1, 5 */
+    c2 = _mm256_unpacklo_epi64(t1, t3);
+    c3 = _mm256_unpackhi_epi64(t1, t3);
+    _mm256_storeu_si256((void *)word, _mm256_permute2x128_si256(c0, c1, 0x20));
+    _mm256_storeu_si256((void *)(word + 8), _mm256_permute2x128_si256(c2, c3, 0x20));
+    _mm256_storeu_si256((void *)(word + 16), _mm256_permute2x128_si256(c0, c1, 0x31));
+    _mm256_storeu_si256((void *)(word + 24), _mm256_permute2x128_si256(c2, c3, 0x31));
+}
 
 enum { UNITS_AT_ONCE = 15 }; /* four products a unit in each lane of digit_sum_t */
 
@@ -315,6 +389,13 @@ static inline void run_shift(batch_sum_t *sum, int bits) {
 
 #define UNIT_8 (UNIT_SITES + 1.0) /* never */
 #define UNIT_16 UNIT_8
+
+enum { PHILOX_LANES = 1 };
+
+static inline void philox_lanes(uint64_t seed, uint64_t sub, uint64_t first, uint32_t *word) {
+    philox_block_t block = philox_block(seed, sub, first);
+    memcpy(word, block.word, sizeof block.word);
+}
 
 enum { UNITS_AT_ONCE = 31, LANES = UNIT_SITES / 2 };
 
@@ -434,8 +515,8 @@ static inline void batch_put(int32_t *site, const int32_t *rate) {
 
 typedef batch_sum_t run_sum_t;
 
-static inline void run_zero(run_sum_t *sum) {
-    *sum = batch_zero();
+static inline run_sum_t run_zero(void) {
+    return batch_zero();
 }
 static inline __attribute__((always_inline)) void
 add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_sum_t *total) {
@@ -452,7 +533,8 @@ add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_s
     for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1)
         total[__builtin_ctz(left)] = sum[k];
 }
-static inline void run_store(const run_sum_t *sum, int64_t *total) {
+static inline void run_store(const run_sum_t *sum, int64_t rest, int64_t *total) {
+    (void)rest;
     batch_store(*sum, total);
 }
 #endif

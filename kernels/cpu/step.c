@@ -166,8 +166,7 @@ static uint32_t step_single(backend_state_t *state, uint32_t single, uint32_t po
             continue;
         state->simd->block_sums(state, single, k, block, sum);
         double unit = pathway_unit(w, &net->population[w->source]);
-        for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
-            input[t] += (double)sum[t] * unit;
+        state->simd->add_inputs(BLOCK_TARGETS, unit, sum, input);
     }
     for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
         synaptic[t] = (float)input[t];
@@ -187,9 +186,7 @@ static uint32_t step_batch(backend_state_t *state, uint32_t batch, uint32_t popu
             continue;
         state->simd->batch_sums(state, batch, k, block, sum);
         double unit = pathway_unit(w, &net->population[w->source]);
-        for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
-            for (uint32_t j = 0; j < BATCH; j++)
-                input[t][j] += (double)sum[t][j] * unit;
+        state->simd->add_inputs(BLOCK_TARGETS * BATCH, unit, sum[0], input[0]);
     }
     for (uint32_t j = 0; j < BATCH && batch * BATCH + j < net->trials; j++) {
         for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
