@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-/* The inputs of the group's target `member`, whose window begins `shift` columns after the first. */
+/* The inputs of the group's target `member`, whose window begins `shift` columns after the first.
+ */
 static uint32_t run_edges(const unsigned char *record, uint32_t bits, const pathway_t *w,
                           const population_t *from, uint32_t ix, uint32_t iy, uint32_t stride,
                           uint32_t member, uint32_t shift, edge_t *edge) {

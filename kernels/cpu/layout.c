@@ -205,8 +205,8 @@ static int pathway_bytes(const network_t *net, const simd_ops_t *simd, const pat
             group_class_destroy(&c);
             if (!done)
                 return 0;
-            if (in_runs(net))
-                *bytes += rows * groups * (c.run_bytes + 2.0);
+            if (in_runs(net)) /* a row's last group may have fewer targets */
+                *bytes += rows * targets * (c.run_bytes + 2.0) / group_targets(to, ix);
             else
                 *bytes += rows * (groups * (head_bytes(&c, net->weight_bits) + 3.5) +
                                   targets * (c.in_units * code + bands * sizeof(uint32_t) +

@@ -11,7 +11,8 @@ typedef struct {
     int32_t code;
 } input_t;
 
-/* An image site that is a source of several targets, at least one: from the group's first window. */
+/* An image site that is a source of several targets, at least one: from the group's first window.
+ */
 typedef struct {
     uint32_t site, set;
     int32_t code[GROUP_TARGETS];

@@ -428,5 +428,5 @@ static uint32_t neurons(const population_t *p, uint32_t rate_bits, uint32_t n,
     }
 }
 
-const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,     UNIT_16, words,  connected,
-                             block_sums, batch_sums, batch_row, digits,  add_inputs, neurons};
+const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,    UNIT_16, words,      connected, block_sums,
+                             batch_sums, batch_row, digits,  add_inputs, neurons};

@@ -140,14 +140,14 @@ static inline batch_sum_t batch_zero(void) {
 /* The words of 2^31 + rate in pairs of vectors: in each 16 bytes, the low ones of four trials, then
  * their high ones. Unpacking two sites' puts the low ones side by side, and the high ones. */
 static inline void batch_put(int32_t *site, const int32_t *rate) {
-    const __m512i order = _mm512_broadcast_i32x4(
-        _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    const __m512i order =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
     __m512i r = _mm512_xor_si512(_mm512_loadu_si512(rate), _mm512_set1_epi32(INT32_MIN));
     _mm512_storeu_si512(site, _mm512_shuffle_epi8(r, order));
 }
 static inline __m512i batch_rates(const int32_t *site) {
-    const __m512i order = _mm512_broadcast_i32x4(
-        _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
+    const __m512i order =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
     return _mm512_xor_si512(_mm512_shuffle_epi8(_mm512_loadu_si512(site), order),
                             _mm512_set1_epi32(INT32_MIN));
 }
