@@ -28,6 +28,7 @@ typedef struct {
     uint64_t synapses, stored, moved; /* moved: bytes a step has to read and write at least */
     uint32_t trials;                  /* a step is one of all of them */
     double build_s, step_ms[ROUNDS], baseline_ms[ROUNDS], bytes_per_s[ROUNDS];
+    double alone_ms[ROUNDS]; /* a step of one trial; 0: not measured */
     bool has_baseline;
     char why_not[300]; /* there is no baseline */
 } bench_t;
@@ -162,12 +163,15 @@ static status_t time_work(work_t work, void *context, uint32_t *count, double *m
     return STATUS_OK;
 }
 
-static status_t measure(const options_t *options, stepping_t *stepping, product_t *product,
-                        bench_t *b) {
-    uint32_t steps = 0, products = 0;
+/* `alone`: of one trial; its state may be NULL. */
+static status_t measure(const options_t *options, stepping_t *stepping, stepping_t *alone,
+                        product_t *product, bench_t *b) {
+    uint32_t steps = 0, steps_alone = 0, products = 0;
     progress_t progress = progress_start("bench", options->quiet, 0.0);
     for (int round = 0; round < ROUNDS; round++) {
         TRY(time_work(do_steps, stepping, &steps, &b->step_ms[round]));
+        if (alone->state)
+            TRY(time_work(do_steps, alone, &steps_alone, &b->alone_ms[round]));
         if (b->has_baseline)
             TRY(time_work(do_products, product, &products, &b->baseline_ms[round]));
         TRY(b->yardsticks->bandwidth(options->threads, &b->bytes_per_s[round]));
@@ -177,10 +181,27 @@ static status_t measure(const options_t *options, stepping_t *stepping, product_
     return STATUS_OK;
 }
 
-static status_t bench_built(const options_t *options, const config_t *config, const network_t *net,
-                            const backend_t *backend, backend_state_t *state, bench_t *b) {
+/* The same network with one trial; where memory is short there is none. */
+static status_t create_alone(const options_t *options, const config_t *config,
+                             const network_plan_t *plan, const backend_t *backend,
+                             backend_state_t **state) {
+    network_plan_t one = *plan;
+    backend_options_t choice = command_backend_options(options);
+    connectivity_t built;
+    one.net.trials = 1;
+    *state = NULL;
+    if (plan->net.trials == 1 || command_memory_check(&one, backend) != STATUS_OK)
+        return STATUS_OK;
+    TRY(backend->create(&one.net, &choice, state, &built));
+    return initial_state(config, &one.net, backend, *state);
+}
+
+static status_t bench_built(const options_t *options, const config_t *config,
+                            const network_plan_t *plan, const backend_t *backend,
+                            backend_state_t *state, bench_t *b) {
+    const network_t *net = &plan->net;
     matrix_t matrix = {0};
-    stepping_t stepping = {backend, state, 0};
+    stepping_t stepping = {backend, state, 0}, alone = {backend, NULL, 0};
     product_t product = {backend->yardsticks, NULL};
     TRY(initial_state(config, net, backend, state));
     status_t status = matrix_create(backend, state, net, &matrix);
@@ -190,7 +211,11 @@ static status_t bench_built(const options_t *options, const config_t *config, co
     b->has_baseline = status == STATUS_OK;
     if (status != STATUS_OK)
         snprintf(b->why_not, sizeof b->why_not, "%s", status_message());
-    status = measure(options, &stepping, &product, b);
+    status = create_alone(options, config, plan, backend, &alone.state);
+    if (status == STATUS_OK)
+        status = measure(options, &stepping, &alone, &product, b);
+    if (alone.state)
+        backend->destroy(alone.state);
     b->yardsticks->destroy(product.yardstick);
     matrix_destroy(&matrix);
     return status;
@@ -218,7 +243,7 @@ static status_t bench_backend(const options_t *options, const config_t *config,
     b->stored = built.connectivity_bytes;
     /* Every synapse once; every potential read and written, every rate written and read. */
     b->moved = b->stored + 16ull * b->trials * neurons_before(&plan->net, plan->net.populations);
-    status_t status = bench_built(options, config, &plan->net, backend, state, b);
+    status_t status = bench_built(options, config, plan, backend, state, b);
     backend->destroy(state);
     return status;
 }
@@ -243,15 +268,16 @@ static double median(const double values[ROUNDS], double *low, double *high) {
  * beside the step of one trial. */
 typedef struct {
     double step_ms, low_ms, high_ms, synapses_per_s, stored_each, gb_per_s, device_gb_per_s, share,
-        baseline_ms, ratio;
+        baseline_ms, ratio, alone_ms, trials_ratio;
 } figures_t;
 
 static figures_t figures(const bench_t *b) {
     figures_t f;
-    double share[ROUNDS], ratio[ROUNDS], unused[2];
+    double share[ROUNDS], ratio[ROUNDS], trials_ratio[ROUNDS], unused[2];
     for (int r = 0; r < ROUNDS; r++) {
         share[r] = (double)b->moved / (1e-3 * b->step_ms[r]) / b->bytes_per_s[r];
         ratio[r] = b->trials * b->baseline_ms[r] / b->step_ms[r];
+        trials_ratio[r] = b->alone_ms[r] > 0.0 ? b->step_ms[r] / b->alone_ms[r] : 0.0;
     }
     f.step_ms = median(b->step_ms, &f.low_ms, &f.high_ms);
     f.synapses_per_s = (double)b->synapses * b->trials / (1e-3 * f.step_ms);
@@ -261,6 +287,8 @@ static figures_t figures(const bench_t *b) {
     f.share = median(share, &unused[0], &unused[1]);
     f.baseline_ms = median(b->baseline_ms, &unused[0], &unused[1]);
     f.ratio = median(ratio, &unused[0], &unused[1]);
+    f.alone_ms = median(b->alone_ms, &unused[0], &unused[1]);
+    f.trials_ratio = median(trials_ratio, &unused[0], &unused[1]);
     return f;
 }
 
@@ -276,7 +304,11 @@ static void print(const bench_t *b) {
            f.high_ms, ROUNDS, f.synapses_per_s, f.stored_each, 1e-6 * (double)b->moved, f.gb_per_s,
            100.0 * f.share, f.device_gb_per_s, b->yardsticks->bandwidth_name);
     if (b->trials > 1)
-        printf("  trials          %u, %.4g ms a step of each\n", b->trials, f.step_ms / b->trials);
+        printf("  trials          %u, %.4g ms a step of each", b->trials, f.step_ms / b->trials);
+    if (f.alone_ms > 0.0)
+        printf("; of one alone %.4g ms: ratio %.2f for all", f.alone_ms, f.trials_ratio);
+    if (b->trials > 1)
+        printf("\n");
     if (b->has_baseline)
         printf("  baseline        %s: %.4g ms, ratio %.2f\n", b->yardsticks->name, f.baseline_ms,
                f.ratio);
@@ -289,15 +321,17 @@ static json_t *bench_json(const bench_t *b) {
     json_t *baseline = b->has_baseline ? json_pack("{s:s, s:f}", "name", b->yardsticks->name,
                                                    "step_ms", f.baseline_ms)
                                        : json_null();
-    return json_pack("{s:s, s:s, s:i, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:o, "
-                     "s:o}",
-                     "backend", b->backend, "device", b->device, "trials", (int)b->trials,
-                     "step_ms", f.step_ms, "step_ms_low", f.low_ms, "step_ms_high", f.high_ms,
-                     "synapses", (json_int_t)b->synapses, "synapses_per_s", f.synapses_per_s,
-                     "bytes_per_synapse", f.stored_each, "bytes_moved", (json_int_t)b->moved,
-                     "gb_per_s", f.gb_per_s, "device_gb_per_s", f.device_gb_per_s,
-                     "bandwidth_share", f.share, "build_s", b->build_s, "baseline", baseline,
-                     "ratio_to_baseline", b->has_baseline ? json_real(f.ratio) : json_null());
+    return json_pack(
+        "{s:s, s:s, s:i, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:o, "
+        "s:o, s:o, s:o}",
+        "backend", b->backend, "device", b->device, "trials", (int)b->trials, "step_ms", f.step_ms,
+        "step_ms_low", f.low_ms, "step_ms_high", f.high_ms, "synapses", (json_int_t)b->synapses,
+        "synapses_per_s", f.synapses_per_s, "bytes_per_synapse", f.stored_each, "bytes_moved",
+        (json_int_t)b->moved, "gb_per_s", f.gb_per_s, "device_gb_per_s", f.device_gb_per_s,
+        "bandwidth_share", f.share, "build_s", b->build_s, "baseline", baseline,
+        "ratio_to_baseline", b->has_baseline ? json_real(f.ratio) : json_null(),
+        "one_trial_step_ms", f.alone_ms > 0.0 ? json_real(f.alone_ms) : json_null(),
+        "ratio_to_one_trial", f.alone_ms > 0.0 ? json_real(f.trials_ratio) : json_null());
 }
 
 static status_t bench_all(const options_t *options, const config_t *config, network_plan_t *plan,

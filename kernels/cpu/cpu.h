@@ -117,10 +117,10 @@ struct simd_ops {
     /* The same in the trials of a batch. */
     void (*batch_sums)(const backend_state_t *state, uint32_t batch, uint32_t pathway,
                        uint32_t block, int64_t sum[BLOCK_TARGETS][BATCH]);
-    /* One image row of a batch: from[k]: the row of its trial k < trials, of which column `first`
-     * is the image's first, wrapped at nx. */
-    void (*batch_row)(const int32_t *const *from, uint32_t trials, uint32_t nx, uint32_t first,
-                      uint32_t width, int32_t *row);
+    /* One image row of a batch, site[width][BATCH]: of the trials' rows, row[BATCH][nx], whose
+     * column `first` is the image's first, and which are wrapped. */
+    void (*batch_row)(const int32_t *const *row, uint32_t nx, uint32_t first, uint32_t width,
+                      int32_t *site);
     /* The planes of digits of one image row = those of code[image->width]. */
     void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
                    unsigned char *digits);

@@ -142,15 +142,29 @@ static void run_sums(const unsigned char *record, const int32_t *rates, uint32_t
     }
 }
 
-static void batch_row(const int32_t *const *from, uint32_t trials, uint32_t nx, uint32_t first,
-                      uint32_t width, int32_t *row) {
-    int32_t rate[BATCH] = {0};
-    for (uint32_t x = 0, column = first; x < width; x++, column++, row += BATCH) {
-        column = column == nx ? 0 : column;
-        for (uint32_t k = 0; k < trials; k++)
-            rate[k] = from[k][column];
-        batch_put(row, rate);
+static void put_columns(const int32_t *const *row, uint32_t column, uint32_t n, int32_t *site) {
+    uint32_t x = 0;
+    for (; x + PUT_SITES <= n; x += PUT_SITES)
+        batch_put(site + (size_t)x * BATCH, row, column + x);
+    if (x == n)
+        return;
+    int32_t rest[BATCH][PUT_SITES] = {{0}}, sites[PUT_SITES * BATCH];
+    const int32_t *rows[BATCH];
+    for (uint32_t k = 0; k < BATCH; k++) {
+        memcpy(rest[k], row[k] + column + x, (n - x) * sizeof *rest[k]);
+        rows[k] = rest[k];
     }
+    batch_put(sites, rows, 0);
+    memcpy(site + (size_t)x * BATCH, sites, (size_t)(n - x) * BATCH * sizeof *sites);
+}
+
+static void batch_row(const int32_t *const *row, uint32_t nx, uint32_t first, uint32_t width,
+                      int32_t *site) {
+    uint32_t n = nx < width ? nx : width, end = nx - first < n ? nx - first : n;
+    put_columns(row, first, end, site);
+    put_columns(row, 0, n - end, site + (size_t)end * BATCH);
+    for (; n < width; n++) /* the lattice again */
+        memcpy(site + (size_t)n * BATCH, site + (size_t)(n - nx) * BATCH, BATCH * sizeof *site);
 }
 
 static inline __attribute__((always_inline)) void

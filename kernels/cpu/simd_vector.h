@@ -137,13 +137,34 @@ typedef struct {
 static inline batch_sum_t batch_zero(void) {
     return (batch_sum_t){_mm512_setzero_si512(), _mm512_setzero_si512()};
 }
-/* The words of 2^31 + rate in pairs of vectors: in each 16 bytes, the low ones of four trials, then
- * their high ones. Unpacking two sites' puts the low ones side by side, and the high ones. */
-static inline void batch_put(int32_t *site, const int32_t *rate) {
+enum { PUT_SITES = 4 };
+
+/* A batch's rates at PUT_SITES sites, from columns of its trials' rows; as the words of 2^31 +
+ * rate: in each 16 bytes, the low ones of four trials, then their high ones. Unpacking two sites'
+ * puts the low ones side by side, and the high ones. */
+static inline void batch_put(int32_t *site, const int32_t *const *row, uint32_t column) {
     const __m512i order =
         _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
-    __m512i r = _mm512_xor_si512(_mm512_loadu_si512(rate), _mm512_set1_epi32(INT32_MIN));
-    _mm512_storeu_si512(site, _mm512_shuffle_epi8(r, order));
+    __m512i four[4]; /* columns of trials k, 4 + k, 8 + k, 12 + k */
+    for (int k = 0; k < 4; k++) {
+        four[k] = _mm512_castsi128_si512(_mm_loadu_si128((const void *)(row[k] + column)));
+        four[k] =
+            _mm512_inserti32x4(four[k], _mm_loadu_si128((const void *)(row[4 + k] + column)), 1);
+        four[k] =
+            _mm512_inserti32x4(four[k], _mm_loadu_si128((const void *)(row[8 + k] + column)), 2);
+        four[k] =
+            _mm512_inserti32x4(four[k], _mm_loadu_si128((const void *)(row[12 + k] + column)), 3);
+    }
+    __m512i a = _mm512_unpacklo_epi32(four[0], four[1]),
+            b = _mm512_unpackhi_epi32(four[0], four[1]);
+    __m512i c = _mm512_unpacklo_epi32(four[2], four[3]),
+            d = _mm512_unpackhi_epi32(four[2], four[3]);
+    const __m512i rates[PUT_SITES] = {_mm512_unpacklo_epi64(a, c), _mm512_unpackhi_epi64(a, c),
+                                      _mm512_unpacklo_epi64(b, d), _mm512_unpackhi_epi64(b, d)};
+    for (int k = 0; k < PUT_SITES; k++) {
+        __m512i r = _mm512_xor_si512(rates[k], _mm512_set1_epi32(INT32_MIN));
+        _mm512_storeu_si512(site + k * BATCH, _mm512_shuffle_epi8(r, order));
+    }
 }
 static inline __m512i batch_rates(const int32_t *site) {
     const __m512i order =
@@ -509,8 +530,11 @@ static inline vector_t byte_wide(byte_sum_t sum) {
 #endif
 
 #if !defined(__AVX512F__)
-static inline void batch_put(int32_t *site, const int32_t *rate) {
-    memcpy(site, rate, BATCH * sizeof *rate);
+enum { PUT_SITES = 1 };
+
+static inline void batch_put(int32_t *site, const int32_t *const *row, uint32_t column) {
+    for (uint32_t k = 0; k < BATCH; k++)
+        site[k] = row[k][column];
 }
 
 typedef batch_sum_t run_sum_t;

@@ -97,20 +97,20 @@ static void image_row(const backend_state_t *state, uint32_t k, uint32_t populat
     state->simd->digits(state->net.weight_bits, image, row, to, image_digits(state, k, population));
 }
 
-/* The same of all trials of a batch. */
+/* The same of all trials of a batch; where it has fewer, the first stands for the others. */
 static void batch_row(const backend_state_t *state, uint32_t batch, uint32_t population,
                       uint32_t row) {
     const population_t *p = &state->net.population[population];
     const image_t *image = &state->image[population];
     int32_t *to = batch_codes(state, batch, population) + (size_t)row * image->stride * BATCH;
-    uint32_t first = batch * BATCH, trials = state->net.trials - first;
     const int32_t *from[BATCH];
-    trials = trials < BATCH ? trials : BATCH;
-    for (uint32_t k = 0; k < trials; k++)
-        from[k] = row_shown(p, image,
-                            state->rate[population] + state_at(state, first + k, population), row);
+    for (uint32_t k = 0; k < BATCH; k++) {
+        uint32_t trial = batch * BATCH + k < state->net.trials ? batch * BATCH + k : batch * BATCH;
+        from[k] =
+            row_shown(p, image, state->rate[population] + state_at(state, trial, population), row);
+    }
     uint32_t column = (uint32_t)((image->left + 2 * (int64_t)p->nx) % p->nx);
-    state->simd->batch_row(from, trials, p->nx, column, image->width, to);
+    state->simd->batch_row(from, p->nx, column, image->width, to);
 }
 
 void cpu_image_fill(backend_state_t *state, uint32_t k, uint32_t population, const int32_t *rate) {
