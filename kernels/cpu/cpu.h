@@ -235,8 +235,9 @@ static inline int32_t piece_code(const unsigned char *piece, uint32_t bits, uint
 }
 
 typedef struct {
-    uint32_t end[2];             /* of each plane's chunks, in bytes from here */
-    int64_t rest[GROUP_TARGETS]; /* what sums of digits (simd_vector.h) are too large by */
+    uint32_t end[2]; /* of each plane's chunks, in bytes from here */
+    /* What sums of digits (simd_vector.h) are too large by, modulo 2^64. */
+    uint64_t rest[GROUP_TARGETS];
 } runs_t;
 
 /* Codes: int16 [(sites + 1) / 2][members][2], behind each pair's two offsets. */
@@ -268,10 +269,10 @@ static inline int16_t *chunk_codes(const chunk_t *chunk, uint32_t pair) {
     return (int16_t *)(chunk_offsets(chunk, pair) + 2);
 }
 /* What each member's sum of a chunk is too large by, where its codes add up to `sum`. */
-static inline int64_t chunk_rest(int32_t sum) {
-    int64_t one = 1 + (1 << DIGIT_BITS) + (1 << 2 * DIGIT_BITS);
-    int64_t centre = (1 << (DIGIT_BITS - 1)) + (1 << (2 * DIGIT_BITS - 1));
-    return one * ((int64_t)1 << 31) - centre * sum;
+static inline uint64_t chunk_rest(int32_t sum) {
+    uint64_t one = 1 + (1 << DIGIT_BITS) + (1 << 2 * DIGIT_BITS);
+    uint64_t centre = (1 << (DIGIT_BITS - 1)) + (1 << (2 * DIGIT_BITS - 1));
+    return (one << 31) - centre * (uint64_t)(int64_t)sum;
 }
 static inline const chunk_t *chunk_next(const chunk_t *chunk) {
     return (const chunk_t *)((const unsigned char *)chunk + chunk_bytes(chunk->set, chunk->sites));

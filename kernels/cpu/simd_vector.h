@@ -240,8 +240,8 @@ add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_s
 static inline void run_shift(run_sum_t *sum, int bits) {
     *sum = (run_sum_t){vector_shift(sum->all, bits), vector_shift(sum->odd, bits)};
 }
-static inline void run_store(const run_sum_t *sum, int64_t rest, int64_t *total) {
-    __m512i less = _mm512_set1_epi64(rest), even;
+static inline void run_store(const run_sum_t *sum, uint64_t rest, int64_t *total) {
+    __m512i less = _mm512_set1_epi64((int64_t)rest), even;
     even = _mm512_sub_epi64(sum->all, _mm512_slli_epi64(sum->odd, 32));
     batch_store((batch_sum_t){_mm512_sub_epi64(even, less), _mm512_sub_epi64(sum->odd, less)},
                 total);
@@ -557,7 +557,7 @@ add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_s
     for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1)
         total[__builtin_ctz(left)] = sum[k];
 }
-static inline void run_store(const run_sum_t *sum, int64_t rest, int64_t *total) {
+static inline void run_store(const run_sum_t *sum, uint64_t rest, int64_t *total) {
     (void)rest;
     batch_store(*sum, total);
 }
