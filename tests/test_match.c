@@ -274,12 +274,61 @@ static void neighbours_exchange(void **state) {
     case_destroy(&c);
 }
 
+/* Of two groups of real modes, one eigenvalue each may leave the real line together: the conjugate
+ * pair is one of either then, also where the list ends within the second group. A pair with too
+ * little of the first's waves is none of it; and where only the first has room, half is left over.
+ */
+static void neighbours_share_a_pair(void **state) {
+    (void)state;
+    case_t c;
+    case_create(near_modes(), &c);
+    const eigenmode_t *first = &c.theory.outliers[3], *second = first + 1;
+    const uint32_t taken = 1 + 4 + 4 + 3;
+    double complex *v = malloc(c.n * sizeof *v);
+    eigenpairs_t pairs = planted(&c);
+    const uint32_t all = pairs.count;
+    const struct {
+        double share[2]; /* of the pair's vector; wanted as in neighbours_exchange */
+        bool cut, full;  /* the list ends after 5 more of the second; it has all 8 besides */
+        double found[2];
+        int missing, unpredicted;
+    } cases[] = {
+        {{0.3, 0.3}, true, false, {4, 6}, 0, 0},
+        {{0.0, 0.45}, true, false, {3, 7}, 1, 0},
+        {{0.15, 0.15}, false, true, {4, 8}, 0, 1},
+        {{0.3, 0.3}, false, false, {4, 8}, 0, 0},
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        mixture(&c, first, sqrt(cases[k].share[0]), second, sqrt(cases[k].share[1]), v);
+        pairs.count = taken;
+        add_pair(&pairs, c.n, 0.5 * (first->re + second->re) + first->std * I, v);
+        pairs.count = cases[k].cut ? taken + 1 + 5 : all;
+        if (!cases[k].cut && !cases[k].full) /* one of the second's, into the disk */
+            pairs.re[taken + 1] = 0.0;
+        match_input_t input = {&c.config,     &c.plan,         &c.theory, &pairs,
+                               !cases[k].cut, LEADING_MODULUS, 0.01};
+        match_t result;
+        assert_int_equal(match(&input, &result), STATUS_OK);
+        const match_group_t *one = &result.groups[result.group_of[3]];
+        const match_group_t *other = &result.groups[result.group_of[4]];
+        assert_int_equal(result.missing, cases[k].missing);
+        assert_int_equal(result.unpredicted, cases[k].unpredicted);
+        assert_true(one->found == cases[k].found[0] && other->found == cases[k].found[1]);
+        assert_true(one->ragged);
+        match_destroy(&result);
+    }
+    free(v);
+    eigenpairs_destroy(&pairs);
+    case_destroy(&c);
+}
+
 int main(void) {
     status_quiet(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(modes_are_matched),
         cmocka_unit_test(strangers_are_told_apart),
         cmocka_unit_test(neighbours_exchange),
+        cmocka_unit_test(neighbours_share_a_pair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,11 @@ static double widening(const match_t *result, size_t m) {
     return fmin(result->groups[result->group_of[m]].predicted.widening, sqrt(10.0));
 }
 
+/* A mode's eigenvalues, conjugates too. */
+static int eigenvalues_of(const eigenmode_t *mode) {
+    return mode->multiplicity * (mode->im > 0.0 ? 2 : 1);
+}
+
 /* How far one of a mode's eigenvalues scatters: those of a degenerate group repel (theory.h). */
 static double scatter(const match_input_t *in, const match_t *result, size_t m) {
     const eigenmode_t *mode = &in->theory->outliers[m];
@@ -111,9 +116,8 @@ static double score_of(double overlap, double bars, double multiplicity) {
 }
 
 typedef struct {
-    candidate_t *candidate; /* [pairs][modes] */
-    double *free, *spare;   /* [modes], and of as many groups */
-    bool *real;
+    candidate_t *candidate;    /* [2 pairs][modes] */
+    int *free, *spare, *count; /* [modes], and of as many groups */
 } room_t;
 
 /* What a pair has to do with a group: distance in error bars, INFINITY where it is none of it, and
@@ -134,6 +138,14 @@ static nearness_t nearness(const match_input_t *in, const double *overlap, const
     return near;
 }
 
+/* Adds a chance of pair k, and the same of its conjugate. */
+static void add_chance(const match_input_t *in, uint32_t k, candidate_t chance, assignment_t *a) {
+    for (uint32_t v = 2 * k; v <= 2 * k + (in->pairs->im[k] > 0.0); v++) {
+        chance.value = v;
+        a->candidate[a->n++] = chance;
+    }
+}
+
 /* Adds pair k's candidates among the groups. */
 static void add_candidates(const match_input_t *in, const double *overlap, const match_t *result,
                            uint32_t k, assignment_t *a) {
@@ -151,8 +163,11 @@ static void add_candidates(const match_input_t *in, const double *overlap, const
             continue;
         shared += near.square;
         if (near.square >= 0.5 * enough)
-            a->candidate[a->n++] = (candidate_t){
-                k, g, score_of(sqrt(near.square), near.bars, multiplicity), near.square < enough};
+            add_chance(in, k,
+                       (candidate_t){.index = g,
+                                     .score = score_of(sqrt(near.square), near.bars, multiplicity),
+                                     .mixed = near.square < enough},
+                       a);
     }
     size_t kept = first;
     for (size_t c = first; c < a->n; c++)
@@ -177,27 +192,24 @@ static bool due(const match_input_t *in, const match_t *result, size_t m) {
            last;
 }
 
-/* groups[pair], then mode_of[pair] within the group. */
+/* groups[2 pairs], then mode_of[2 pairs] within the group. */
 static status_t assign_pairs(const match_input_t *in, const double *overlap, const match_t *result,
                              const room_t *room, int *groups, int *mode_of) {
     const theory_t *theory = in->theory;
     size_t modes = theory->n_outliers;
     assignment_t a = {.pairs = in->pairs,
                       .candidate = room->candidate,
-                      .real = room->real,
                       .free = room->free,
                       .spare = room->spare,
                       .places = (uint32_t)result->n_groups,
                       .reach = result->reach,
                       .place_of = groups};
-    for (size_t g = 0; g < result->n_groups; g++) {
-        room->free[g] = result->groups[g].predicted.multiplicity;
-        room->spare[g] = 0.0;
-    }
-    for (size_t m = modes; m-- > 0;) { /* a group is as real as its first mode */
-        room->real[result->group_of[m]] = theory->outliers[m].im == 0.0;
-        room->spare[result->group_of[m]] +=
-            due(in, result, m) ? 0.0 : theory->outliers[m].multiplicity;
+    for (size_t g = 0; g < result->n_groups; g++)
+        room->free[g] = room->spare[g] = 0;
+    for (size_t m = 0; m < modes; m++) {
+        int values = eigenvalues_of(&theory->outliers[m]);
+        room->free[result->group_of[m]] += values;
+        room->spare[result->group_of[m]] += due(in, result, m) ? 0 : values;
     }
     for (uint32_t k = 0; k < in->pairs->count; k++)
         add_candidates(in, overlap, result, k, &a);
@@ -209,13 +221,12 @@ static status_t assign_pairs(const match_input_t *in, const double *overlap, con
     a.place_of = mode_of;
     for (uint32_t m = 0; m < modes; m++) {
         const match_group_t *group = &result->groups[result->group_of[m]];
-        room->real[m] = theory->outliers[m].im == 0.0;
-        room->free[m] = theory->outliers[m].multiplicity;
-        for (uint32_t k = 0; k < in->pairs->count; k++) {
-            double bars = bars_from(in, result, k, m);
-            if (groups[k] == (int)result->group_of[m] && bars < INFINITY)
+        room->free[m] = eigenvalues_of(&theory->outliers[m]);
+        for (uint32_t v = 0; v < 2 * in->pairs->count; v++) {
+            double bars = bars_from(in, result, v / 2, m);
+            if (groups[v] == (int)result->group_of[m] && bars < INFINITY)
                 a.candidate[a.n++] = (candidate_t){
-                    k, m, score_of(overlap[k * modes + m], bars, group->predicted.multiplicity),
+                    v, m, score_of(overlap[v / 2 * modes + m], bars, group->predicted.multiplicity),
                     false};
         }
     }
@@ -229,83 +240,104 @@ static double z_of(double x, double predicted, double std) {
 /* Whether one of group h's eigenvalues lies where it might be of group g. */
 static bool reaches(const match_input_t *in, const match_t *result, const int *groups, size_t g,
                     size_t h) {
-    for (uint32_t k = 0; k < in->pairs->count; k++)
-        for (size_t m = 0; groups[k] == (int)h && m < in->theory->n_outliers; m++)
-            if (result->group_of[m] == g && bars_from(in, result, k, m) < INFINITY)
+    for (uint32_t v = 0; v < 2 * in->pairs->count; v++)
+        for (size_t m = 0; groups[v] == (int)h && m < in->theory->n_outliers; m++)
+            if (result->group_of[m] == g && bars_from(in, result, v / 2, m) < INFINITY)
                 return true;
     return false;
 }
 
 /* An eigenvalue too many in one group makes up for one too few in another near it. */
-static void settle(const match_input_t *in, const match_t *result, const int *groups,
-                   double *surplus, double *lack) {
+static void settle(const match_input_t *in, const match_t *result, const int *groups, int *surplus,
+                   int *lack) {
     for (size_t g = 0; g < result->n_groups; g++)
         for (size_t h = 0; h < result->n_groups; h++)
-            if (lack[g] > 0.0 && surplus[h] > 0.0 && reaches(in, result, groups, g, h)) {
-                double both = fmin(lack[g], surplus[h]);
+            if (lack[g] > 0 && surplus[h] > 0 && reaches(in, result, groups, g, h)) {
+                int both = lack[g] < surplus[h] ? lack[g] : surplus[h];
                 lack[g] -= both;
                 surplus[h] -= both;
             }
 }
 
-static double sum_of(const double *x, size_t n) {
+/* Eigenvalues count[group], conjugates of complex modes not counted. */
+static int sum_of(const match_t *result, const int *count) {
     double sum = 0.0;
-    for (size_t i = 0; i < n; i++)
-        sum += x[i];
-    return sum;
+    for (size_t g = 0; g < result->n_groups; g++) {
+        const match_group_t *group = &result->groups[g];
+        sum += (double)count[g] * group->predicted.multiplicity / group->eigenvalues;
+    }
+    return (int)ceil(sum);
 }
 
-/* What was found of each group. */
-static void measure_groups(const match_input_t *in, const int *groups, const room_t *room,
-                           match_t *result) {
-    const theory_t *theory = in->theory;
-    double *surplus = room->free, *lack = room->spare;
-    for (size_t g = 0; g < result->n_groups; g++) {
-        match_group_t *group = &result->groups[g];
-        const theory_group_t *predicted = &group->predicted;
-        bool clear = true, complex = predicted->im > 0.0;
-        int expected = 0;
-        for (size_t m = theory->n_outliers; m-- > 0;) {
-            const eigenmode_t *mode = &theory->outliers[m];
-            if (result->group_of[m] != g)
-                continue;
-            group->nx = mode->nx;
-            group->ny = mode->ny;
-            clear = clear && clear_of_disk(in, result, m);
-            expected += due(in, result, m) ? mode->multiplicity : 0;
-        }
-        for (uint32_t k = 0; k < in->pairs->count; k++) {
-            double w = pair_weight(!complex, in->pairs->im[k]);
-            if (groups[k] != (int)g)
-                continue;
-            group->found += w;
-            group->re += w * in->pairs->re[k];
-            group->im += complex ? w * in->pairs->im[k] : 0.0; /* else the conjugates cancel */
-        }
-        lack[g] = fmax(0.0, expected - group->found);
-        surplus[g] = fmax(0.0, group->found - predicted->multiplicity);
-        bool all = clear && group->found == predicted->multiplicity;
-        group->re = all ? group->re / group->found : NAN;
-        group->im = all ? group->im / group->found : NAN;
-        group->clear = clear;
-        group->ragged =
-            hypot(predicted->re, predicted->im) < result->reach || !isfinite(predicted->widening);
-        group->z_re = z_of(group->re, predicted->re, predicted->std_re);
-        group->z_im = complex ? z_of(group->im, predicted->im, predicted->std_im) : NAN;
+/* What was found of group g: count[g] eigenvalues, lack[g] too few of those due. */
+static void measure_group(const match_input_t *in, const int *groups, size_t g, match_t *result,
+                          int *count, int *lack) {
+    match_group_t *group = &result->groups[g];
+    const theory_group_t *predicted = &group->predicted;
+    bool complex = predicted->im > 0.0;
+    double re = 0.0, im = 0.0;
+    group->clear = true;
+    count[g] = lack[g] = 0;
+    for (size_t m = in->theory->n_outliers; m-- > 0;) {
+        const eigenmode_t *mode = &in->theory->outliers[m];
+        if (result->group_of[m] != g)
+            continue;
+        group->nx = mode->nx;
+        group->ny = mode->ny;
+        group->clear = group->clear && clear_of_disk(in, result, m);
+        group->eigenvalues += eigenvalues_of(mode);
+        lack[g] += due(in, result, m) ? eigenvalues_of(mode) : 0;
     }
-    for (size_t g = 0; g < result->n_groups; g++)
+    for (uint32_t v = 0; v < 2 * in->pairs->count; v++)
+        if (groups[v] == (int)g) {
+            count[g]++;
+            re += in->pairs->re[v / 2];
+            im += complex ? in->pairs->im[v / 2] : 0.0; /* else the conjugates cancel */
+        }
+    lack[g] = lack[g] > count[g] ? lack[g] - count[g] : 0;
+    bool pure = group->eigenvalues == predicted->multiplicity * (complex ? 2 : 1);
+    bool all = group->clear && count[g] == group->eigenvalues && pure;
+    group->found = (double)count[g] * predicted->multiplicity / group->eigenvalues;
+    group->re = all ? re / count[g] : NAN;
+    group->im = all ? im / count[g] : NAN;
+    group->z_re = z_of(group->re, predicted->re, predicted->std_re);
+    group->z_im = complex ? z_of(group->im, predicted->im, predicted->std_im) : NAN;
+}
+
+static void find_ragged(const match_input_t *in, const int *groups, match_t *result) {
+    for (size_t g = 0; g < result->n_groups; g++) {
+        const theory_group_t *predicted = &result->groups[g].predicted;
+        result->groups[g].ragged =
+            hypot(predicted->re, predicted->im) < result->reach || !isfinite(predicted->widening);
         for (size_t h = 0; h < result->n_groups; h++) {
             const match_group_t *other = &result->groups[h];
             bool whole = other->found == 0.0 || other->found == other->predicted.multiplicity;
             if (h != g && !whole && reaches(in, result, groups, g, h))
                 result->groups[g].ragged = true;
         }
+    }
+    for (uint32_t v = 0; v < 2 * in->pairs->count; v++)
+        if (in->pairs->im[v / 2] > 0.0 && groups[v] != UNMATCHED && groups[v] != groups[v ^ 1])
+            result->groups[groups[v]].ragged = true;
+}
+
+static void measure_groups(const match_input_t *in, const int *groups, const room_t *room,
+                           match_t *result) {
+    int *surplus = room->free, *lack = room->spare, *count = room->count;
+    for (size_t g = 0; g < result->n_groups; g++) {
+        measure_group(in, groups, g, result, count, lack);
+        int more = count[g] - result->groups[g].eigenvalues;
+        surplus[g] = more > 0 ? more : 0;
+    }
+    find_ragged(in, groups, result);
     settle(in, result, groups, surplus, lack);
-    result->missing = (int)ceil(sum_of(lack, result->n_groups));
-    for (size_t g = 0; g < result->n_groups; g++) /* nor is it one too many where there is room */
-        lack[g] = fmax(0.0, result->groups[g].predicted.multiplicity - result->groups[g].found);
+    result->missing = sum_of(result, lack);
+    for (size_t g = 0; g < result->n_groups; g++) { /* nor is it one too many where there is room */
+        int fewer = result->groups[g].eigenvalues - count[g];
+        lack[g] = fewer > 0 ? fewer : 0;
+    }
     settle(in, result, groups, surplus, lack);
-    result->unpredicted = (int)ceil(sum_of(surplus, result->n_groups));
+    result->unpredicted = sum_of(result, surplus);
 }
 
 static status_t predict(const match_input_t *in, const double *cloud, theory_group_t *predicted,
@@ -368,30 +400,33 @@ static status_t collect(const match_input_t *in, const double *overlap, const wa
     TRY(theory_modes(in->config, in->plan, theory, 0.0, &modes, &n_modes));
     for (uint32_t k = 0; k < in->pairs->count; k++) {
         double re = in->pairs->re[k], im = in->pairs->im[k], modulus = hypot(re, im);
-        if (mode_of[k] == UNMATCHED && (modulus <= result->reach || !in->pairs->converged[k] ||
-                                        lifted(in, k, &share[k], modes, n_modes)))
+        int own = mode_of[2 * k], conjugate = im > 0.0 ? mode_of[2 * k + 1] : own;
+        int m = own != UNMATCHED ? own : conjugate;
+        if (m == UNMATCHED && (modulus <= result->reach || !in->pairs->converged[k] ||
+                               lifted(in, k, &share[k], modes, n_modes)))
             continue;
         outlier_t *o = &result->outliers[result->count++];
         *o = (outlier_t){.pair = k,
-                         .mode = mode_of[k],
+                         .mode = m,
                          .re = re,
                          .im = im,
                          .z = NAN,
                          .std = NAN,
                          .residual = in->pairs->residual[k]};
-        result->unpredicted += mode_of[k] == UNMATCHED;
-        if (mode_of[k] == UNMATCHED) {
+        result->unpredicted += m == UNMATCHED || (modulus > result->reach &&
+                                                  (own == UNMATCHED || conjugate == UNMATCHED));
+        if (m == UNMATCHED) {
             o->nx = share[k].nx;
             o->ny = share[k].ny;
             o->overlap = sqrt(share[k].share);
             continue;
         }
-        const eigenmode_t *mode = &theory->outliers[mode_of[k]];
-        o->std = widening(result, (size_t)mode_of[k]) * mode->std;
+        const eigenmode_t *mode = &theory->outliers[m];
+        size_t g = result->group_of[m];
+        o->std = widening(result, (size_t)m) * mode->std;
         o->nx = mode->nx;
         o->ny = mode->ny;
-        o->overlap = overlap[k * theory->n_outliers + (size_t)mode_of[k]];
-        size_t g = result->group_of[mode_of[k]];
+        o->overlap = overlap[k * theory->n_outliers + (size_t)m];
         if (result->groups[g].predicted.multiplicity == 1)
             o->z = result->groups[g].z_re;
     }
@@ -404,15 +439,15 @@ static status_t match_all(const match_input_t *in, double *overlap, wave_share_t
     const theory_t *theory = in->theory;
     uint32_t pairs = in->pairs->count;
     if (!overlap || !share || !mode_of || !result->group_of || !room->candidate || !room->free ||
-        !room->spare || !room->real)
+        !room->spare || !room->count)
         FAIL(STATUS_FAILED, "no memory to match %u eigenvalues", pairs);
     double edge = disk_edge(theory, in->config->network.weight_bits);
     result->reach = disk_reach(in->plan, theory, in->config->network.weight_bits);
     TRY(overlaps(&in->plan->net, in->pairs, theory->outliers, theory->n_outliers, edge, overlap,
                  share));
     TRY(predict_groups(in, result));
-    TRY(assign_pairs(in, overlap, result, room, mode_of + pairs, mode_of));
-    measure_groups(in, mode_of + pairs, room, result);
+    TRY(assign_pairs(in, overlap, result, room, mode_of + 2 * pairs, mode_of));
+    measure_groups(in, mode_of + 2 * pairs, room, result);
     return collect(in, overlap, share, mode_of, result);
 }
 
@@ -421,15 +456,15 @@ status_t match(const match_input_t *in, match_t *result) {
     *result = (match_t){.group_of = malloc(sizeof *result->group_of * (modes + 1))};
     double *overlap = calloc(count * modes + 1, sizeof *overlap);
     wave_share_t *share = calloc(count + 1, sizeof *share);
-    int *mode_of = malloc(sizeof *mode_of * 2 * (count + 1)); /* and the groups */
-    room_t room = {calloc(count * modes + 1, sizeof *room.candidate),
+    int *mode_of = malloc(sizeof *mode_of * 4 * (count + 1)); /* and the groups */
+    room_t room = {calloc(2 * count * modes + 1, sizeof *room.candidate),
                    calloc(modes + 1, sizeof *room.free), calloc(modes + 1, sizeof *room.spare),
-                   calloc(modes + 1, sizeof *room.real)};
+                   calloc(modes + 1, sizeof *room.count)};
     status_t status = match_all(in, overlap, share, mode_of, &room, result);
     free(room.candidate);
     free(room.free);
     free(room.spare);
-    free(room.real);
+    free(room.count);
     free(mode_of);
     free(share);
     free(overlap);

@@ -25,13 +25,14 @@ typedef struct {
 /* Predicted modes that share an eigenvalue to within their error bars, and what was found. */
 typedef struct {
     theory_group_t predicted;
-    int nx, ny;    /* of its first mode */
-    double found;  /* eigenvalues matched, conjugates of a complex mode not counted */
-    double re, im; /* their mean; NAN unless all are found */
-    bool clear;    /* every mode 3 error bars or more beyond the disk */
-    /* z may be off: within `reach`, whose states mix in; or beside a group of which too few or too
-     * many were found, so that some may be this one's; or modes so near that there is no error bar
-     * (theory_group_t). */
+    int nx, ny;      /* of its first mode */
+    int eigenvalues; /* in all, conjugates of complex modes too */
+    double found;    /* eigenvalues matched, conjugates of complex modes not counted */
+    double re, im;   /* their mean; NAN unless all are found, of a group of one kind */
+    bool clear;      /* every mode 3 error bars or more beyond the disk */
+    /* z may be off: within `reach`, whose states mix in; or with one eigenvalue of a conjugate pair
+     * whose other is not its own; or beside a group of which too few or too many were found, so
+     * that some may be this one's; or modes so near that there is no error bar (theory_group_t). */
     bool ragged;
     double z_re, z_im; /* its distance from the predicted mean in error bars of the mean */
 } match_group_t;
@@ -43,7 +44,7 @@ typedef struct {
     size_t n_groups;
     size_t *group_of;  /* [theory's outliers]: index of the group */
     int missing;       /* predicted eigenvalues not found, of modes 3 error bars beyond the disk */
-    int unpredicted;   /* outliers without a mode */
+    int unpredicted;   /* outliers without a mode, or with one that has room for half a pair */
     double resolution; /* eigenvalue_resolution: distances below it are none */
     double reach;      /* how far localized states of the disk's edge may lie */
 } match_t;
