@@ -322,6 +322,36 @@ static void neighbours_share_a_pair(void **state) {
     case_destroy(&c);
 }
 
+/* A list of leading eigenvalues shows that one is not there as far down as it is whole: to the
+ * first that has not converged. */
+static void lists_end_where_they_do_not_converge(void **state) {
+    (void)state;
+    case_t c;
+    case_create(near_modes(), &c);
+    eigenpairs_t pairs = planted(&c);
+    const uint32_t of_mode_1 = 1;
+    assert_true(c.theory.outliers[0].multiplicity == 1 && c.theory.outliers[1].multiplicity == 4);
+    pairs.count = 1 + 4 + 4 + 4;
+    for (uint32_t k = of_mode_1; k < pairs.count - 1; k++) { /* one of mode 1's is not there */
+        pairs.re[k] = pairs.re[k + 1];
+        memcpy(pairs.vectors + 2 * c.n * k, pairs.vectors + 2 * c.n * (k + 1),
+               2 * c.n * sizeof *pairs.vectors);
+    }
+    pairs.count--;
+    for (uint32_t loose = 0; loose <= pairs.count; loose++) {
+        match_input_t input = {&c.config, &c.plan, &c.theory, &pairs, false, LEADING_MODULUS, 0.01};
+        match_t result;
+        for (uint32_t k = 0; k < pairs.count; k++)
+            pairs.converged[k] = k != loose;
+        assert_int_equal(match(&input, &result), STATUS_OK);
+        assert_int_equal(result.missing, loose > 4);
+        assert_int_equal(result.unpredicted, 0);
+        match_destroy(&result);
+    }
+    eigenpairs_destroy(&pairs);
+    case_destroy(&c);
+}
+
 int main(void) {
     status_quiet(1);
     const struct CMUnitTest tests[] = {
@@ -329,6 +359,7 @@ int main(void) {
         cmocka_unit_test(strangers_are_told_apart),
         cmocka_unit_test(neighbours_exchange),
         cmocka_unit_test(neighbours_share_a_pair),
+        cmocka_unit_test(lists_end_where_they_do_not_converge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

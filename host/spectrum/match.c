@@ -95,11 +95,15 @@ static size_t group_modes(const theory_t *theory, const double *cloud, double re
     return groups;
 }
 
+/* How many error bars from a mode its eigenvalues may lie (match.h). */
+static double bars_most(const match_t *result, size_t m, bool clear) {
+    return sqrt(result->groups[result->group_of[m]].predicted.multiplicity) + (clear ? 5.0 : 1.0);
+}
+
 /* Distance of pair k from a mode in error bars, or INFINITY where it is none of its eigenvalues. */
 static double bars_from(const match_input_t *in, const match_t *result, uint32_t k, size_t m) {
     const eigenmode_t *mode = &in->theory->outliers[m];
     double re = in->pairs->re[k], im = in->pairs->im[k];
-    double multiplicity = result->groups[result->group_of[m]].predicted.multiplicity;
     /* What the codes of the weights cannot resolve is no distance. */
     double apart = hypot(re - mode->re, im - mode->im) - result->resolution;
     double bars = apart > 0.0 ? apart / (widening(result, m) * mode->std) : 0.0;
@@ -107,7 +111,7 @@ static double bars_from(const match_input_t *in, const match_t *result, uint32_t
     if (!beyond && dissolved(in->theory, mode))
         return INFINITY;
     bool clear = beyond || clear_of_disk(in, result, m);
-    return bars <= sqrt(multiplicity) + (clear ? 5.0 : 1.0) ? bars : INFINITY;
+    return bars <= bars_most(result, m, clear) ? bars : INFINITY;
 }
 
 /* How well a pair suits: its square overlap, less by how far it lies off. */
@@ -176,20 +180,25 @@ static void add_candidates(const match_input_t *in, const double *overlap, const
     a->n = kept;
 }
 
-/* Whether every eigenvalue of a mode ought to be among the pairs. */
+/* The criterion's value down to which leading eigenvalues are whole: the last one's, or that of the
+ * last before the first that has not converged. INFINITY: there is none. */
+static double whole_to(const match_input_t *in) {
+    double last = INFINITY;
+    for (uint32_t k = 0; k < in->pairs->count && in->pairs->converged[k]; k++)
+        last = fmin(last, leading_value(in->by, in->delta, in->pairs->re[k], in->pairs->im[k]));
+    return last;
+}
+
+/* Whether every eigenvalue of a mode ought to be among the pairs: all places where one would be
+ * taken for the mode's lead what the list is whole to. */
 static bool due(const match_input_t *in, const match_t *result, size_t m) {
     const eigenmode_t *mode = &in->theory->outliers[m];
     if (!clear_of_disk(in, result, m))
         return false;
-    if (in->complete)
-        return true;
-    double last = INFINITY, delta = in->by == LEADING_GROWTH ? in->delta : 1.0;
-    for (uint32_t k = 0; k < in->pairs->count; k++)
-        if (in->pairs->converged[k])
-            last = fmin(last, leading_value(in->by, in->delta, in->pairs->re[k], in->pairs->im[k]));
-    return leading_value(in->by, in->delta, mode->re, mode->im) -
-               5.0 * delta * scatter(in, result, m) >
-           last;
+    double delta = in->by == LEADING_GROWTH ? in->delta : 1.0;
+    double far = bars_most(result, m, true) * widening(result, m) * mode->std + result->resolution;
+    return in->complete ||
+           leading_value(in->by, in->delta, mode->re, mode->im) - delta * far > whole_to(in);
 }
 
 /* groups[2 pairs], then mode_of[2 pairs] within the group. */
