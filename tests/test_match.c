@@ -352,6 +352,38 @@ static void lists_end_where_they_do_not_converge(void **state) {
     case_destroy(&c);
 }
 
+/* Modes without randomness share an eigenvalue exactly, and Arnoldi's method need not find all of
+ * its vectors: none is missing then, unless nothing was found. */
+static void copies_may_stay_unseen(void **state) {
+    (void)state;
+    case_t c;
+    config_t config = network_empty();
+    network_population(&config, "E", 12, 12, 1.0);
+    config.connection[0][0] = network_connection(0.9, 0.0, 0.25, SIZE_DENSITY, 1.0);
+    config.connection[0][0].weights = WEIGHTS_CONSTANT;
+    config.connection[0][0].profile = PROFILE_DISC;
+    case_create(config, &c);
+    const eigenmode_t *mode = &c.theory.outliers[1];
+    assert_true(c.theory.outliers[0].multiplicity == 1 && mode->multiplicity == 4);
+    assert_true(mode->std == 0.0 && c.theory.radius == 0.0);
+    eigenpairs_t pairs = planted(&c);
+    for (uint32_t found = 4; found-- > 0;) {
+        for (uint32_t k = 1 + found; k < 5; k++) /* not of mode 1 */
+            pairs.re[k] = pairs.im[k] = 0.0;
+        for (int complete = 0; complete < 2; complete++) {
+            match_input_t input = {&c.config, &c.plan,         &c.theory, &pairs,
+                                   complete,  LEADING_MODULUS, 0.01};
+            match_t result;
+            assert_int_equal(match(&input, &result), STATUS_OK);
+            assert_int_equal(result.missing, complete ? 4 - found : found == 0);
+            assert_int_equal(result.unpredicted, 0);
+            match_destroy(&result);
+        }
+    }
+    eigenpairs_destroy(&pairs);
+    case_destroy(&c);
+}
+
 int main(void) {
     status_quiet(1);
     const struct CMUnitTest tests[] = {
@@ -360,6 +392,7 @@ int main(void) {
         cmocka_unit_test(neighbours_exchange),
         cmocka_unit_test(neighbours_share_a_pair),
         cmocka_unit_test(lists_end_where_they_do_not_converge),
+        cmocka_unit_test(copies_may_stay_unseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -189,16 +189,21 @@ static double whole_to(const match_input_t *in) {
     return last;
 }
 
-/* Whether every eigenvalue of a mode ought to be among the pairs: all places where one would be
- * taken for the mode's lead what the list is whole to. */
-static bool due(const match_input_t *in, const match_t *result, size_t m) {
+/* How many of a mode's eigenvalues ought to be among the pairs: none unless all places where one
+ * would be taken for the mode's lead what the list is whole to. A Krylov space has one vector of an
+ * eigenvalue, so that of modes which nothing splits all others are found by rounding, or not. */
+static int due(const match_input_t *in, const match_t *result, size_t m) {
     const eigenmode_t *mode = &in->theory->outliers[m];
     if (!clear_of_disk(in, result, m))
-        return false;
-    double delta = in->by == LEADING_GROWTH ? in->delta : 1.0;
-    double far = bars_most(result, m, true) * widening(result, m) * mode->std + result->resolution;
-    return in->complete ||
-           leading_value(in->by, in->delta, mode->re, mode->im) - delta * far > whole_to(in);
+        return 0;
+    if (in->complete)
+        return eigenvalues_of(mode);
+    double delta = in->by == LEADING_GROWTH ? in->delta : 1.0,
+           std = widening(result, m) * mode->std;
+    double far = bars_most(result, m, true) * std + result->resolution;
+    if (leading_value(in->by, in->delta, mode->re, mode->im) - delta * far <= whole_to(in))
+        return 0;
+    return eigenvalues_of(mode) / (std > result->resolution ? 1 : mode->multiplicity);
 }
 
 /* groups[2 pairs], then mode_of[2 pairs] within the group. */
@@ -218,7 +223,7 @@ static status_t assign_pairs(const match_input_t *in, const double *overlap, con
     for (size_t m = 0; m < modes; m++) {
         int values = eigenvalues_of(&theory->outliers[m]);
         room->free[result->group_of[m]] += values;
-        room->spare[result->group_of[m]] += due(in, result, m) ? 0 : values;
+        room->spare[result->group_of[m]] += values - due(in, result, m);
     }
     for (uint32_t k = 0; k < in->pairs->count; k++)
         add_candidates(in, overlap, result, k, &a);
@@ -295,7 +300,7 @@ static void measure_group(const match_input_t *in, const int *groups, size_t g, 
         group->ny = mode->ny;
         group->clear = group->clear && clear_of_disk(in, result, m);
         group->eigenvalues += eigenvalues_of(mode);
-        lack[g] += due(in, result, m) ? eigenvalues_of(mode) : 0;
+        lack[g] += due(in, result, m);
     }
     for (uint32_t v = 0; v < 2 * in->pairs->count; v++)
         if (groups[v] == (int)g) {
