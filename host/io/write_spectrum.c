@@ -165,7 +165,9 @@ static status_t put_match(h5_file_t *file, const theory_t *theory, const match_t
         {STD_IM, "std_im", "finite-size error bar of the mean's imaginary part"},
         {Z_RE, "z_re", "distance of the real part from the prediction, in its error bars"},
         {Z_IM, "z_im", "distance of the imaginary part from the prediction, in its error bars"},
-        {RAGGED, "ragged", "1 where z may be off: near the disk, or beside a group not in full"},
+        {RAGGED, "ragged",
+         "1 where z may be off: near the disk, beside a group not in full, or with half of a "
+         "conjugate pair"},
         {WIDENING, "widening", "factor by which other modes widen the error bar of a single one"},
     };
     const table_t outliers = {"/spectrum/outlier", "place of the outlier",

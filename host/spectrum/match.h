@@ -43,7 +43,8 @@ typedef struct {
     match_group_t *groups; /* [n_groups] */
     size_t n_groups;
     size_t *group_of;  /* [theory's outliers]: index of the group */
-    int missing;       /* predicted eigenvalues not found, of modes 3 error bars beyond the disk */
+    int missing;       /* eigenvalues not found, of modes 3 error bars beyond the disk, though they
+                        * ought to be among the pairs */
     int unpredicted;   /* outliers without a mode, or with one that has room for half a pair */
     double resolution; /* eigenvalue_resolution: distances below it are none */
     double reach;      /* how far localized states of the disk's edge may lie */
@@ -68,7 +69,10 @@ typedef struct {
  * error bar is as other modes widen it, theory_group_t.) A group takes as many as it has wave
  * vectors; more only beyond `reach`. One that is short takes an eigenvalue that a neighbour can do
  * without, also one whose vector the noise has shared out among groups near it, at least half of
- * the overlap wanted its own.
+ * the overlap wanted its own; if need be one of a conjugate pair, since one eigenvalue each of two
+ * groups of real modes may meet and leave the real line. A group is short of eigenvalues that ought
+ * to be among the pairs: of a list of leading ones, where all that would be taken for a mode leads
+ * its end, or the first that has not converged.
  * What is left is an unpredicted outlier if it lies beyond `reach` and no mode just inside the disk
  * explains it; otherwise it belongs to the ragged edge of the disk: with K inputs a neuron, local
  * fluctuations carry localized states beyond R, to 1.25 R at K = 30 and 1.78 R at K = 7 in 20 draws
