@@ -322,6 +322,29 @@ static void neighbours_share_a_pair(void **state) {
     case_destroy(&c);
 }
 
+/* One too many of a group goes to a neighbour that has room, though nothing is due there. */
+static void full_groups_give_away(void **state) {
+    (void)state;
+    case_t c;
+    case_create(near_modes(), &c);
+    const eigenmode_t *first = &c.theory.outliers[3], *second = first + 1;
+    double complex *v = malloc(c.n * sizeof *v);
+    eigenpairs_t pairs = planted(&c);
+    pairs.count = 1 + 4 + 4 + 4 + 5;
+    mixture(&c, first, sqrt(0.3), second, sqrt(0.15), v);
+    add_pair(&pairs, c.n, 0.5 * (first->re + second->re), v);
+    match_input_t input = {&c.config, &c.plan, &c.theory, &pairs, false, LEADING_MODULUS, 0.01};
+    match_t result;
+    assert_int_equal(match(&input, &result), STATUS_OK);
+    assert_true(result.groups[result.group_of[3]].found == 4.0);
+    assert_true(result.groups[result.group_of[4]].found == 6.0);
+    assert_true(result.missing == 0 && result.unpredicted == 0);
+    match_destroy(&result);
+    free(v);
+    eigenpairs_destroy(&pairs);
+    case_destroy(&c);
+}
+
 /* A list of leading eigenvalues shows that one is not there as far down as it is whole: to the
  * first that has not converged. */
 static void lists_end_where_they_do_not_converge(void **state) {
@@ -391,6 +414,7 @@ int main(void) {
         cmocka_unit_test(strangers_are_told_apart),
         cmocka_unit_test(neighbours_exchange),
         cmocka_unit_test(neighbours_share_a_pair),
+        cmocka_unit_test(full_groups_give_away),
         cmocka_unit_test(lists_end_where_they_do_not_converge),
         cmocka_unit_test(copies_may_stay_unseen),
     };

@@ -67,6 +67,16 @@ static status_t exchange(assignment_t *a) {
     return STATUS_OK;
 }
 
+/* What a place has too many of goes to others that have room. */
+static void relieve(assignment_t *a) {
+    for (size_t c = 0; c < a->n; c++) {
+        uint32_t v = a->candidate[c].value, to = a->candidate[c].index;
+        int from = a->place_of[v];
+        if (from != UNMATCHED && a->free[from] < 0 && a->free[to] > 0)
+            move(a, v, (int)to);
+    }
+}
+
 /* Whether candidates c and c + 1 are a conjugate pair with the same place in view. */
 static bool twins(const assignment_t *a, size_t c) {
     const candidate_t *one = &a->candidate[c], *next = one + 1;
@@ -87,5 +97,9 @@ status_t assign(assignment_t *a) {
             for (uint32_t i = 0; fits && !taken && i < size; i++)
                 move(a, v + i, (int)p);
         }
-    return a->spare ? exchange(a) : STATUS_OK;
+    if (!a->spare)
+        return STATUS_OK;
+    TRY(exchange(a));
+    relieve(a);
+    return STATUS_OK;
 }

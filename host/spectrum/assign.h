@@ -28,7 +28,8 @@ typedef struct {
 /* Hands out places, best candidates first, then those beyond reach to full ones; conjugate pairs
  * stay whole. A place that is short still, with more free than may stay so, takes a candidate,
  * mixed or not, if need be half of a pair, that nobody has, or from a place that can do without:
- * one that is not short then, or gets another for it in the same way. */
+ * one that is not short then, or gets another for it in the same way. Last, what a full place has
+ * too many of goes to others that have room. */
 status_t assign(assignment_t *a);
 
 #endif
