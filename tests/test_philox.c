@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "kernels/philox.h"
+#include "kernels/cpu/cpu.h"
 
 #if __has_include(<Random123/philox.h>)
 #include <Random123/philox.h>
@@ -102,12 +102,33 @@ static void streams_apart(void **state) {
         assert_int_equal(largest[k] >> 56, PURPOSE_CONNECT + k);
 }
 
+/* Every number of blocks and lane, across the carry of a counter's low word. */
+static void in_vectors(void **state) {
+    (void)state;
+    enum { MOST = 40, GUARD = 4 };
+    static const int simds[] = {SIMD_PORTABLE, SIMD_AVX2, SIMD_AVX512};
+    const uint64_t seed = 0x123456789abcdefull, sub = 0xfedcba9876543210ull;
+    for (size_t s = 0; s < sizeof simds / sizeof *simds; s++)
+        for (uint32_t n = 0; n <= MOST && cpu_has_simd(simds[s]); n++)
+            for (uint64_t first = 0xffffffffull - MOST; first <= 0x100000000ull; first++) {
+                const simd_ops_t *ops;
+                uint32_t word[4 * MOST + GUARD] = {0};
+                assert_int_equal(simd_choose(simds[s], &ops), STATUS_OK);
+                ops->words(seed, sub, first, n, word);
+                for (uint32_t k = 0; k < n; k++) {
+                    philox_block_t block = philox_block(seed, sub, first + k);
+                    assert_memory_equal(word + 4 * k, block.word, sizeof block.word);
+                }
+                for (uint32_t k = 0; k < GUARD; k++)
+                    assert_int_equal(word[4 * n + k], 0);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answers),
-        cmocka_unit_test(as_random123),
-        cmocka_unit_test(word_order),
-        cmocka_unit_test(streams_apart),
+        cmocka_unit_test(known_answers), cmocka_unit_test(as_random123),
+        cmocka_unit_test(word_order),    cmocka_unit_test(streams_apart),
+        cmocka_unit_test(in_vectors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
