@@ -298,7 +298,8 @@ def check_bench(c):
     c.status("bench", done, DONE)
     result = c.json("bench", done).get("results", [{}])[0]
     c.keys("bench", result, "backend device step_ms synapses_per_s bytes_per_synapse bytes_moved "
-                            "device_gb_per_s bandwidth_share build_s baseline ratio_to_baseline")
+                            "device_gb_per_s bandwidth_share build_s baseline ratio_to_baseline "
+                            "one_trial_step_ms ratio_to_one_trial")
     c.keys("bench: baseline", result["baseline"], "name step_ms")
     for name, found, wanted in (
             ("synapses_per_s", result["synapses_per_s"], 1e3 * result["synapses"] / result["step_ms"]),
