@@ -516,18 +516,16 @@ static inline run_sum_t run_zero(void) {
 }
 static inline __attribute__((always_inline)) void
 add_chunk_of(const chunk_t *chunk, const int32_t *rates, uint32_t members, run_sum_t *total) {
-    batch_sum_t sum[GROUP_TARGETS];
-    for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1)
-        sum[k] = total[__builtin_ctz(left)];
-    for (uint32_t i = 0; i < chunk->sites; i++) {
-        const uint16_t *pair = chunk_offsets(chunk, i / 2);
-        for (uint32_t k = 0; k < members; k++) {
-            int64_t code = ((const int16_t *)pair)[2 + 2 * k + i % 2];
-            sum[k] = batch_add(sum[k], &code, rates + (size_t)pair[i % 2] * BATCH);
+    for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1) {
+        const uint16_t *pair = chunk_offsets(chunk, 0);
+        batch_sum_t sum = total[__builtin_ctz(left)];
+        for (uint32_t i = 0; i < chunk->sites; i++) {
+            const uint16_t *at = pair + i / 2 * (pair_bytes(members) / sizeof *pair) + i % 2;
+            int64_t code = (int16_t)at[2 + 2 * k];
+            sum = batch_add(sum, &code, rates + (size_t)*at * BATCH);
         }
+        total[__builtin_ctz(left)] = sum;
     }
-    for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1)
-        total[__builtin_ctz(left)] = sum[k];
 }
 static inline void run_store(const run_sum_t *sum, uint64_t rest, int64_t *total) {
     (void)rest;
