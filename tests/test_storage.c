@@ -164,44 +164,48 @@ static void most_inputs(void **unused) {
         }
 }
 
-/* The same trials, summed one by one and in a batch of each kind, from different initial states. */
+/* The same trials from different initial states, summed one by one, in one batch, and in two, of
+ * which the second is not full (in lists: in a batch and one by one). */
 static void batches(void **unused) {
     (void)unused;
-    enum { SINGLY = BATCH_LEAST - 1, TOGETHER = BATCH + 3 };
+    enum { MOST = BATCH + 3, KINDS = 4 };
     static const struct {
         uint32_t trials;
         int storage;
-    } kinds[3] = {{SINGLY, STORAGE_LIST}, {TOGETHER, STORAGE_LIST}, {TOGETHER, STORAGE_BITMAP}};
+    } kinds[KINDS] = {{MOST, STORAGE_BITMAP},
+                      {MOST, STORAGE_LIST},
+                      {RUNS_LEAST, STORAGE_AUTO},
+                      {RUNS_LEAST - 1, STORAGE_LIST}};
     for (int k = 0; k < BACKEND_CASES_N; k++)
         for (size_t j = 0; j < sizeof SIMDS / sizeof *SIMDS; j++) {
             network_plan_t plan;
-            stored_t s[3];
+            stored_t s[KINDS];
             if (!cpu_has_simd(SIMDS[j]) || BACKEND_CASES[k].most_steps > 0)
                 continue;
             case_plan(&BACKEND_CASES[k], &plan);
-            for (int b = 0; b < 3; b++) {
+            for (int b = 0; b < KINDS; b++) {
                 plan.net.trials = kinds[b].trials;
-                create(&plan, kinds[b].storage, SIMDS[j], 1 + b, &s[b]);
+                create(&plan, kinds[b].storage, SIMDS[j], 1 + b % 3, &s[b]);
             }
             for (uint32_t a = 0; a < plan.net.populations; a++) {
                 uint32_t n = population_size(&plan.net.population[a]);
                 float *h = malloc(n * sizeof *h);
-                for (uint32_t trial = 0; trial < TOGETHER; trial++) {
+                for (uint32_t trial = 0; trial < MOST; trial++) {
                     for (uint32_t i = 0; i < n; i++)
                         h[i] = 0.01f * (float)((i * 37 + trial * 101) % 300) - 1.0f;
-                    for (int b = 0; b < 3; b++)
+                    for (int b = 0; b < KINDS; b++)
                         if (trial < kinds[b].trials)
                             check_status(backend_cpu.put_state(s[b].state, trial, a, h));
                 }
                 free(h);
             }
-            for (int b = 0; b < 3; b++)
+            for (int b = 0; b < KINDS; b++)
                 check_status(backend_cpu.step(s[b].state, 5, 4));
-            for (uint32_t trial = 0; trial < TOGETHER; trial++)
-                for (int b = 0; b < 2; b++)
+            for (uint32_t trial = 0; trial < MOST; trial++)
+                for (int b = 1; b < KINDS; b++)
                     if (trial < kinds[b].trials)
-                        trials_compare(&plan.net, s[b].state, trial, s[2].state, trial);
-            for (int b = 0; b < 3; b++)
+                        trials_compare(&plan.net, s[b].state, trial, s[0].state, trial);
+            for (int b = 0; b < KINDS; b++)
                 backend_cpu.destroy(s[b].state);
             network_plan_destroy(&plan);
         }

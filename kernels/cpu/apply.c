@@ -83,7 +83,8 @@ status_t cpu_apply(backend_state_t *state, uint32_t vectors, const double *x, do
         }
     }
     free(code);
-    for (uint32_t a = 0; a < net->populations && singles_of(net) > 0; a++)
-        cpu_image_fill(state, 0, a, state->rate[a] + state_at(state, batches_of(net) * BATCH, a));
+    for (uint32_t a = 0; a < net->populations && state->summing.singles > 0; a++)
+        cpu_image_fill(state, 0, a,
+                       state->rate[a] + state_at(state, state->summing.batches * BATCH, a));
     return status;
 }

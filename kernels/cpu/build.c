@@ -1,6 +1,5 @@
 /* Connectivity on the CPU: every thread draws, packs and owns whole blocks of targets. */
-#include "kernels/cpu/cpu.h"
-#include "kernels/cpu/pack.h"
+#include "kernels/cpu/runs.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -245,8 +244,8 @@ static int pathway_create(backend_state_t *state, uint32_t pathway) {
     const population_t *to = &state->net.population[w->target];
     uint32_t stride = state->image[w->source].stride;
     uint32_t bands = window_bands(w, &state->image[w->source]);
-    p->bands = in_runs(&state->net) ? 0 : bands;
-    p->run_bands = in_runs(&state->net) ? bands : 0;
+    p->bands = state->summing.runs ? 0 : bands;
+    p->run_bands = state->summing.runs ? bands : 0;
     p->blocks = blocks_of(to);
     p->block = calloc(p->blocks, sizeof *p->block);
     p->arena = calloc((size_t)state->threads, sizeof *p->arena);
@@ -271,8 +270,8 @@ static size_t blocks_most(const backend_state_t *state, uint32_t pathway, uint32
     const cpu_pathway_t *p = &state->pathway[pathway];
     const population_t *to = &state->net.population[w->target];
     double code = state->net.weight_bits / 8.0, synapses = 0.0, bytes = 0.0;
-    if (in_runs(&state->net)) /* each in a run alone, and its share of the chunks' heads */
-        code = run_planes(state->net.weight_bits) * 4.2 - 2.0;
+    if (p->run_bands > 0) /* each in a run alone, and its share of the chunks' heads */
+        code = 2.2;
     uint32_t last = block_first(to, end), target = block_first(to, first);
     while (target < last) {
         uint32_t ix = target % to->nx, iy = target / to->nx, targets = group_targets(to, target);
@@ -280,7 +279,7 @@ static size_t blocks_most(const backend_state_t *state, uint32_t pathway, uint32
         synapses += targets * (c->in_units + c->listed);
         bytes +=
             (double)head_bytes(c, state->net.weight_bits) + 16.0 +
-            p->run_bands * SETS * (double)run_planes(state->net.weight_bits) * chunk_bytes(15, 1) +
+            p->run_bands * SETS * (double)chunk_bytes(15, 1) +
             targets * (c->in_units * code + (c->listed + p->bands * (PIECE - 1.0)) * (code + 2.0) +
                        p->bands * sizeof(uint32_t));
         target += targets;

@@ -21,15 +21,8 @@
  *
  * Batch. With several trials, BATCH of them are summed together: a synapse's code is met with the
  * rates of its source in all of them, which lie side by side. Trials of the rest, if they are too
- * few to be worth a batch, have an image and digits each.
- *
- * Runs. With batches, where memory is not scarce (in_runs), a group's synapses lie by which of its
- * targets have the source: a run for every set of targets (and band of the window, storage.h), in
- * chunks. A chunk stores its sites' offsets from the group's first window and each target's codes,
- * two sites side by side: a site's rates in all trials are read and taken apart once for all
- * targets. In the batch's image rates are as batch_put (simd_vector.h) has them. 24-bit codes are
- * two chunks, their high 16 bits and, after all of those, the low 8. A record is runs_t, then
- * chunks, by plane, band and set, the sets of one target first.
+ * few to be worth a batch, have an image and digits each. Where the instruction set reads runs
+ * (runs.h), records are runs, and all trials are in batches.
  *
  * Block. The records of BLOCK_GROUPS consecutive groups of one pathway: what a thread builds, owns
  * and sums. */
@@ -52,10 +45,9 @@ enum {
     DIGIT_BITS = 11,
     BYTES = 4,
     BATCH = 16,
-    BATCH_LEAST = 9,
-    SETS = 1 << GROUP_TARGETS,
-    BEYOND_BYTES = 256, /* what may be read beyond a block's record, of codes or offsets */
-    CHUNK_SITES = 62    /* as many products of a digit as 32 bits hold */
+    BATCH_LEAST = 9,   /* trials worth a batch, of lists */
+    RUNS_LEAST = 5,    /* of runs */
+    BEYOND_BYTES = 256 /* what may be read beyond a block's record, of codes or offsets */
 };
 
 /* What the groups have in common whose first targets are of one class (network.h). */
@@ -65,7 +57,6 @@ typedef struct {
     uint32_t *row_unit;             /* [window_y + 1]: the first unit of a window row */
     uint32_t *row_first, *row_last; /* [window_y]: columns outside have threshold 0 */
     double in_units, listed;        /* expected synapses of one target */
-    double run_bytes;               /* expected, of a group's record in runs */
 } group_class_t;
 
 typedef struct {
@@ -87,14 +78,22 @@ typedef struct {
 
 typedef struct simd_ops simd_ops_t;
 
+/* How the trials are summed. */
+typedef struct {
+    int runs;
+    uint32_t batches, singles; /* singles: the last trials, which have no batch */
+    uint32_t images;           /* one a single; at least one, for products */
+} summing_t;
+
 struct backend_state {
     network_t net;
     const simd_ops_t *simd;
     int threads;
     cpu_pathway_t pathway[PATHWAYS_MAX];
-    image_t image[POPULATIONS_MAX];         /* [images_of] of image_bytes */
-    unsigned char *digits[POPULATIONS_MAX]; /* [images_of][digits_bytes]: planes, as the image */
-    int32_t *batch[POPULATIONS_MAX];        /* [batches_of][sites][BATCH], as batch_put has them */
+    summing_t summing;
+    image_t image[POPULATIONS_MAX];         /* [images] of image_bytes */
+    unsigned char *digits[POPULATIONS_MAX]; /* [images][digits_bytes]: planes, as the image */
+    int32_t *batch[POPULATIONS_MAX];        /* [batches][sites][BATCH], as batch_put has them */
     float *h[POPULATIONS_MAX];              /* [trials][ny][nx] */
     int32_t *rate[POPULATIONS_MAX];         /* codes, [trials][ny][nx] */
     uint64_t saturated;
@@ -117,10 +116,14 @@ struct simd_ops {
     /* The same in the trials of a batch. */
     void (*batch_sums)(const backend_state_t *state, uint32_t batch, uint32_t pathway,
                        uint32_t block, int64_t sum[BLOCK_TARGETS][BATCH]);
+    /* The same of one group in runs, sum[targets]; `rates`: [sites][BATCH], from where the first
+     * target's window begins. NULL: there are no runs. */
+    void (*run_sums)(const unsigned char *record, const int32_t *rates, uint32_t targets,
+                     int64_t (*sum)[BATCH]);
     /* One image row of a batch, site[width][BATCH]: of the trials' rows, row[BATCH][nx], whose
-     * column `first` is the image's first, and which are wrapped. */
+     * column `first` is the image's first, and which are wrapped; `runs`: as run_sums reads it. */
     void (*batch_row)(const int32_t *const *row, uint32_t nx, uint32_t first, uint32_t width,
-                      int32_t *site);
+                      int runs, int32_t *site);
     /* The planes of digits of one image row = those of code[image->width]. */
     void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
                    unsigned char *digits);
@@ -143,6 +146,9 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
 int group_class_create(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
                        uint32_t ix, uint32_t iy, uint32_t stride, group_class_t *c);
 void group_class_destroy(group_class_t *c);
+/* The mean of ceil(n / size) over a Poisson n: expected pieces, pairs or chunks. */
+double parts_expected(double mean, uint32_t size);
+summing_t summing_of(const network_t *net, const simd_ops_t *simd);
 void cpu_build_destroy(backend_state_t *state);
 status_t cpu_edges(backend_state_t *state, uint32_t pathway, uint32_t first, uint32_t count,
                    uint64_t *indptr, uint32_t *sources, int32_t *codes);
@@ -163,20 +169,6 @@ static inline size_t image_bytes(const image_t *image) {
 }
 static inline size_t digit_sites(const image_t *image) {
     return (image_sites(image) + UNIT_SITES + 31) / 32 * 32;
-}
-static inline uint32_t batches_of(const network_t *net) {
-    return (net->trials + BATCH - BATCH_LEAST) / BATCH;
-}
-/* Trials without a batch, which are the last ones; at least one image, for products. */
-static inline uint32_t singles_of(const network_t *net) {
-    uint32_t batched = batches_of(net) * BATCH;
-    return net->trials > batched ? net->trials - batched : 0;
-}
-static inline uint32_t images_of(const network_t *net) {
-    return singles_of(net) > 0 ? singles_of(net) : 1;
-}
-static inline int in_runs(const network_t *net) {
-    return batches_of(net) > 0 && net->storage != STORAGE_BITMAP;
 }
 static inline size_t batch_bytes(const image_t *image) {
     return image_sites(image) * BATCH * sizeof(int32_t);
@@ -217,6 +209,11 @@ static inline uint32_t group_targets(const population_t *p, uint32_t first) {
     uint32_t left = p->nx - first % p->nx;
     return left < GROUP_TARGETS ? left : GROUP_TARGETS;
 }
+/* Columns of the windows of the group that begins at column ix. */
+static inline uint32_t group_width(const network_t *net, const pathway_t *w, uint32_t ix) {
+    uint32_t last = ix + group_targets(&net->population[w->target], ix) - 1;
+    return w->window_x + pathway_base_x(w, last) - pathway_base_x(w, ix);
+}
 static inline uint32_t block_first(const population_t *p, uint32_t block) {
     return group_first(p, (uint64_t)block * BLOCK_GROUPS);
 }
@@ -232,50 +229,6 @@ static inline size_t piece_bytes(uint32_t bits) {
 static inline int32_t piece_code(const unsigned char *piece, uint32_t bits, uint32_t k) {
     const unsigned char *plane = piece + OFFSETS_BYTES;
     return stored_code(plane, plane + PIECE * code_size(bits), bits, k);
-}
-
-typedef struct {
-    uint32_t end[2]; /* of each plane's chunks, in bytes from here */
-    /* What sums of digits (simd_vector.h) are too large by, modulo 2^64. */
-    uint64_t rest[GROUP_TARGETS];
-} runs_t;
-
-/* Codes: int16 [(sites + 1) / 2][members][2], behind each pair's two offsets. */
-typedef struct {
-    uint16_t band;
-    uint8_t set;   /* bit t: target t of the group is a member */
-    uint8_t sites; /* an odd last one has a second, of code 0, at its side */
-    int32_t sum[]; /* [members]: of the codes */
-} chunk_t;
-
-static inline uint32_t run_planes(uint32_t bits) {
-    return bits == 24 ? 2 : 1;
-}
-static inline uint32_t set_members(uint32_t set) {
-    return (uint32_t)__builtin_popcount(set);
-}
-static inline uint32_t pair_bytes(uint32_t members) {
-    return 4 + 4 * members;
-}
-static inline size_t chunk_bytes(uint32_t set, uint32_t sites) {
-    return pair_bytes(set_members(set)) * (1 + (size_t)(sites + 1) / 2);
-}
-/* Of a pair of sites; the codes [members][2] follow. */
-static inline uint16_t *chunk_offsets(const chunk_t *chunk, uint32_t pair) {
-    return (uint16_t *)((unsigned char *)chunk +
-                        pair_bytes(set_members(chunk->set)) * (size_t)(1 + pair));
-}
-static inline int16_t *chunk_codes(const chunk_t *chunk, uint32_t pair) {
-    return (int16_t *)(chunk_offsets(chunk, pair) + 2);
-}
-/* What each member's sum of a chunk is too large by, where its codes add up to `sum`. */
-static inline uint64_t chunk_rest(int32_t sum) {
-    uint64_t one = 1 + (1 << DIGIT_BITS) + (1 << 2 * DIGIT_BITS);
-    uint64_t centre = (1 << (DIGIT_BITS - 1)) + (1 << (2 * DIGIT_BITS - 1));
-    return (one << 31) - centre * (uint64_t)(int64_t)sum;
-}
-static inline const chunk_t *chunk_next(const chunk_t *chunk) {
-    return (const chunk_t *)((const unsigned char *)chunk + chunk_bytes(chunk->set, chunk->sites));
 }
 
 static inline size_t masks_bytes(const group_class_t *c) {

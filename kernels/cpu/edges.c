@@ -1,36 +1,7 @@
 /* The stored synapses as rows, for export and for tests. */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/runs.h"
 
 #include <stdlib.h>
-
-/* The inputs of the group's target `member`, whose window begins `shift` columns after the first.
- */
-static uint32_t run_edges(const unsigned char *record, uint32_t bits, const pathway_t *w,
-                          const population_t *from, uint32_t ix, uint32_t iy, uint32_t stride,
-                          uint32_t member, uint32_t shift, edge_t *edge) {
-    const runs_t *runs = (const runs_t *)record;
-    const chunk_t *chunk = (const chunk_t *)(runs + 1);
-    uint32_t count = 0;
-    for (uint32_t plane = 0; plane < run_planes(bits); plane++) {
-        uint32_t at = 0; /* the planes hold the same synapses, in one order */
-        for (; (const unsigned char *)chunk < record + runs->end[plane];
-             chunk = chunk_next(chunk)) {
-            if (!(chunk->set >> member & 1))
-                continue;
-            uint32_t k = set_members(chunk->set & ((1u << member) - 1));
-            for (uint32_t i = 0; i < chunk->sites; i++, at++) {
-                uint32_t offset = chunk_offsets(chunk, i / 2)[i % 2];
-                uint32_t site = chunk->band * (uint32_t)BAND_SITES + offset - shift;
-                int32_t code = chunk_codes(chunk, i / 2)[2 * k + i % 2];
-                edge[at] = (edge_t){
-                    window_source(w, from, ix, iy, site / stride, site % stride),
-                    plane == 0 ? code : (int32_t)((uint32_t)edge[at].code << 8 | (uint32_t)code)};
-            }
-        }
-        count = at;
-    }
-    return count;
-}
 
 /* The inputs of one target, in storage order; returns how many. */
 static uint32_t row_edges(const backend_state_t *state, uint32_t pathway, uint32_t target,
@@ -48,7 +19,7 @@ static uint32_t row_edges(const backend_state_t *state, uint32_t pathway, uint32
     const unsigned char *record = b->record + b->start[group % BLOCK_GROUPS];
     const uint32_t *mask = (const uint32_t *)record; /* a record begins at a multiple of 8 */
     if (p->run_bands > 0)
-        return run_edges(record, bits, w, from, ix, iy, stride, member, shift, edge);
+        return runs_edges((const runs_t *)record, w, from, ix, iy, stride, member, shift, edge);
     for (uint32_t k = 0; k < c->units * GROUP_TARGETS; k++)
         codes += (uint32_t)__builtin_popcount(mask[k]);
     const unsigned char *plane = record + head_bytes(c, bits),

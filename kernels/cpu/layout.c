@@ -1,7 +1,17 @@
 /* Where things lie: units of groups, and the memory that a network takes. */
-#include "kernels/cpu/cpu.h"
+#include "kernels/cpu/runs.h"
 
 #include <stdlib.h>
+
+summing_t summing_of(const network_t *net, const simd_ops_t *simd) {
+    summing_t s;
+    s.runs = simd->run_sums && net->trials >= RUNS_LEAST && net->storage != STORAGE_BITMAP &&
+             net->weight_bits <= 16;
+    s.batches = (net->trials + BATCH - (s.runs ? 1 : BATCH_LEAST)) / BATCH;
+    s.singles = net->trials > s.batches * BATCH ? net->trials - s.batches * BATCH : 0;
+    s.images = s.singles > 0 ? s.singles : 1;
+    return s;
+}
 
 /* A unit is taken where it is expected to hold more synapses of a target than this: those that
  * take as long in a list, or, for the smallest memory, those whose offsets take as much as its
@@ -9,8 +19,8 @@
 static double synapses_worth_a_unit(const network_t *net, const simd_ops_t *simd,
                                     const pathway_t *w) {
     const double none = UNIT_SITES + 1.0;
-    if (in_runs(net))
-        return none;
+    if (net->storage == STORAGE_AUTO && summing_of(net, simd).batches > 0)
+        return none; /* batches take units apart, bit by bit */
     if (net->weight_bits == 8 && w->inputs_most > (uint32_t)(INT32_MAX / weight_code_max(8)))
         return none; /* beyond 32 bits of a target's sum of codes */
     return net->storage == STORAGE_BITMAP ? 2.0
@@ -104,8 +114,7 @@ static void place_units(const network_t *net, const simd_ops_t *simd, const path
     c->row_unit[w->window_y] = c->units;
 }
 
-/* The mean of ceil(n / size) over a Poisson n: expected pieces, pairs or chunks. */
-static double parts_expected(double mean, uint32_t size) {
+double parts_expected(double mean, uint32_t size) {
     if (mean > 8.0 * size)
         return (mean + (size - 1) / 2.0) / size;
     double p = exp(-mean), at_most = 0.0, parts = 0.0;
@@ -116,43 +125,9 @@ static double parts_expected(double mean, uint32_t size) {
     return parts;
 }
 
-/* Expected bytes of a group's record in runs; 0: no memory. */
-static int expect_runs(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
-                       uint32_t width, uint32_t stride, double *pi, double *bytes) {
-    uint32_t members = group_targets(&net->population[w->target], ix), bands = 0;
-    size_t sites = (size_t)w->window_y * width;
-    bands = (uint32_t)(((uint64_t)w->window_y * stride + BAND_SITES - 1) / BAND_SITES);
-    double *p = calloc(GROUP_TARGETS * sites, sizeof *p);
-    double *mean = calloc((size_t)bands * SETS, sizeof *mean);
-    *bytes = sizeof(runs_t);
-    for (uint32_t t = 0; t < members && p; t++) {
-        uint32_t shift = pathway_base_x(w, ix + t) - pathway_base_x(w, ix);
-        pathway_inclusion(w, class_index(w, ix + t, iy), pi);
-        for (uint32_t row = 0; row < w->window_y; row++)
-            memcpy(p + t * sites + (size_t)row * width + shift, pi + (size_t)row * w->window_x,
-                   w->window_x * sizeof *p);
-    }
-    for (size_t i = 0; i < sites && p && mean; i++)
-        for (uint32_t set = 1; set < SETS; set++) {
-            double all = 1.0;
-            for (uint32_t t = 0; t < GROUP_TARGETS; t++)
-                all *= set >> t & 1 ? p[t * sites + i] : 1.0 - p[t * sites + i];
-            mean[(i / width * stride + i % width) / BAND_SITES * SETS + set] += all;
-        }
-    for (size_t key = 0; key < (size_t)bands * SETS && p && mean; key++)
-        *bytes += run_planes(net->weight_bits) * (double)pair_bytes(set_members(key % SETS)) *
-                  (parts_expected(mean[key], CHUNK_SITES) + parts_expected(mean[key], 2));
-    int done = p && mean;
-    free(p);
-    free(mean);
-    return done;
-}
-
 int group_class_create(const network_t *net, const simd_ops_t *simd, const pathway_t *w,
                        uint32_t ix, uint32_t iy, uint32_t stride, group_class_t *c) {
-    uint32_t rows = w->window_y;
-    uint32_t members = group_targets(&net->population[w->target], ix);
-    uint32_t width = w->window_x + pathway_base_x(w, ix + members - 1) - pathway_base_x(w, ix);
+    uint32_t rows = w->window_y, width = group_width(net, w, ix);
     uint32_t most = rows * (width / UNIT_SITES + 1);
     double *pi = malloc((size_t)rows * w->window_x * sizeof *pi);
     double *expected = calloc((size_t)rows * width + 2 * ((size_t)width + 1), sizeof *expected);
@@ -167,8 +142,6 @@ int group_class_create(const network_t *net, const simd_ops_t *simd, const pathw
         expect(net, w, ix, iy, width, pi, expected, c);
         place_units(net, simd, w, width, stride, expected, expected + (size_t)rows * width, column,
                     c);
-        if (in_runs(net))
-            done = expect_runs(net, w, ix, iy, width, stride, pi, &c->run_bytes);
     }
     free(pi);
     free(expected);
@@ -198,19 +171,23 @@ static int pathway_bytes(const network_t *net, const simd_ops_t *simd, const pat
                 }
             if (groups == 0)
                 continue;
+            double rows = (to->ny - cy + w->classes_y - 1) / w->classes_y;
+            if (summing_of(net, simd).runs) { /* a row's last group may have fewer targets */
+                double record = runs_expected_bytes(net, w, ix, cy, image.stride);
+                if (record == 0.0)
+                    return 0;
+                *bytes += rows * targets * (record + 2.0) / group_targets(to, ix);
+                continue;
+            }
             group_class_t c;
             int done = group_class_create(net, simd, w, ix, cy, image.stride, &c);
-            double rows = (to->ny - cy + w->classes_y - 1) / w->classes_y;
             double lists = bands * parts_expected(c.listed / bands, PIECE);
             group_class_destroy(&c);
             if (!done)
                 return 0;
-            if (in_runs(net)) /* a row's last group may have fewer targets */
-                *bytes += rows * targets * (c.run_bytes + 2.0) / group_targets(to, ix);
-            else
-                *bytes += rows * (groups * (head_bytes(&c, net->weight_bits) + 3.5) +
-                                  targets * (c.in_units * code + bands * sizeof(uint32_t) +
-                                             lists * piece_bytes(net->weight_bits)));
+            *bytes += rows * (groups * (head_bytes(&c, net->weight_bits) + 3.5) +
+                              targets * (c.in_units * code + bands * sizeof(uint32_t) +
+                                         lists * piece_bytes(net->weight_bits)));
         }
     *bytes += blocks_of(to) * (sizeof(block_t) + 4.0 * (BLOCK_GROUPS + 1) + BEYOND_BYTES + 32.0);
     return 1;
@@ -221,14 +198,15 @@ status_t cpu_footprint(const network_t *net, uint64_t *connectivity_bytes, uint6
     const simd_ops_t *simd;
     *state_bytes = 0;
     TRY(simd_choose(SIMD_BEST, &simd));
+    const summing_t summing = summing_of(net, simd);
     for (uint32_t k = 0; k < net->pathways; k++)
         if (!pathway_bytes(net, simd, &net->pathway[k], &bytes))
             FAIL(STATUS_FAILED, "no memory for the window of a pathway");
     for (uint32_t a = 0; a < net->populations; a++) {
         image_t image = image_of(net, a);
         *state_bytes +=
-            images_of(net) * (image_bytes(&image) + digits_bytes(&image, net->weight_bits)) +
-            batches_of(net) * batch_bytes(&image) +
+            summing.images * (image_bytes(&image) + digits_bytes(&image, net->weight_bits)) +
+            summing.batches * batch_bytes(&image) +
             net->trials * 8ull * population_size(&net->population[a]);
     }
     *connectivity_bytes = (uint64_t)bytes;

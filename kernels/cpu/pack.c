@@ -1,4 +1,5 @@
 #include "kernels/cpu/pack.h"
+#include "kernels/cpu/runs.h"
 
 #include <stdlib.h>
 
@@ -19,8 +20,7 @@ void packer_destroy(packer_t *s) {
     free(s->run_start);
 }
 
-/* Room for `bytes` more, zeroed, at the record's end; NULL: no memory. */
-static unsigned char *record_extend(packer_t *s, size_t bytes) {
+unsigned char *record_extend(packer_t *s, size_t bytes) {
     if (!s->record || s->used + bytes > s->capacity) {
         size_t capacity = (s->used + bytes) * 3 / 2 + 4096;
         unsigned char *record = realloc(s->record, capacity);
@@ -115,107 +115,12 @@ static int put_list(const input_t *input, uint32_t count, uint32_t stride, uint3
     return 1;
 }
 
-/* Sets in the order of their sizes, so that the step seldom guesses wrong what comes next. */
-static size_t run_key(const shared_t *one) {
-    static const uint8_t order[SETS] = {0, 1, 2, 5, 3, 6, 7, 11, 4, 8, 9, 12, 10, 13, 14, 15};
-    return (size_t)one->site / BAND_SITES * SETS + order[one->set];
-}
-
-/* The sources of a group by site, each once: s->shared; returns how many. */
-static size_t share(const uint32_t *shift, uint32_t stride, input_t *const *input,
-                    const uint32_t *count, packer_t *s) {
-    uint32_t at[GROUP_TARGETS] = {0};
-    for (size_t n = 0;; n++) {
-        uint32_t site[GROUP_TARGETS], least = UINT32_MAX;
-        for (uint32_t t = 0; t < GROUP_TARGETS; t++) {
-            const input_t *next = &input[t][at[t]];
-            site[t] = at[t] < count[t] ? next->row * stride + shift[t] + next->column : UINT32_MAX;
-            least = site[t] < least ? site[t] : least;
-        }
-        if (least == UINT32_MAX)
-            return n;
-        shared_t *to = &s->shared[n];
-        *to = (shared_t){.site = least};
-        for (uint32_t t = 0; t < GROUP_TARGETS; t++)
-            if (site[t] == least) {
-                to->set |= 1u << t;
-                to->code[t] = input[t][at[t]++].code;
-            }
-    }
-}
-
-static int16_t plane_code(int32_t code, uint32_t bits, uint32_t plane) {
-    return (int16_t)(bits != 24 ? code : plane == 0 ? code >> 8 : code & 255);
-}
-
-/* One plane of a run; `from`: its sites; `head`: where the record begins. */
-static int put_run(const shared_t *from, size_t sites, uint32_t bits, uint32_t plane, size_t head,
-                   packer_t *s) {
-    for (size_t first = 0; first < sites; first += CHUNK_SITES) {
-        uint32_t set = from[first].set, n = CHUNK_SITES;
-        n = sites - first < n ? (uint32_t)(sites - first) : n;
-        unsigned char *place = record_extend(s, chunk_bytes(set, n));
-        if (!place)
-            return 0;
-        chunk_t *chunk = (void *)place;
-        chunk->band = (uint16_t)(from[first].site / BAND_SITES);
-        chunk->set = (uint8_t)set;
-        chunk->sites = (uint8_t)n;
-        for (uint32_t i = 0; i < n + n % 2; i++) {
-            const shared_t *one = &from[first + (i < n ? i : n - 1)]; /* an odd last: times 0 */
-            chunk_offsets(chunk, i / 2)[i % 2] = (uint16_t)(one->site % BAND_SITES);
-            for (uint32_t t = 0, k = 0; t < GROUP_TARGETS; t++) {
-                if (!(set >> t & 1) || i == n)
-                    continue;
-                int16_t code = plane_code(one->code[t], bits, plane);
-                chunk_codes(chunk, i / 2)[2 * k + i % 2] = code;
-                chunk->sum[k++] += code;
-            }
-        }
-        runs_t *runs = (void *)(s->record + head);
-        for (uint32_t t = 0, k = 0; t < GROUP_TARGETS; t++)
-            if (set >> t & 1)
-                runs->rest[t] += chunk_rest(chunk->sum[k++]) * (bits == 24 && plane == 0 ? 256 : 1);
-    }
-    return 1;
-}
-
-static int put_runs(uint32_t bands, const uint32_t *shift, uint32_t stride, uint32_t bits,
-                    input_t *const *input, const uint32_t *count, packer_t *s) {
-    size_t keys = (size_t)bands * SETS, most = 0, n;
-    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
-        most += count[t];
-    if (most > s->shared_most) {
-        free(s->shared);
-        s->shared_most = most * 3 / 2;
-        s->shared = malloc(2 * s->shared_most * sizeof *s->shared);
-    }
-    size_t head = s->used;
-    if ((most > 0 && !s->shared) || !record_extend(s, sizeof(runs_t)))
-        return 0;
-    n = share(shift, stride, input, count, s);
-    s->runs = s->shared + s->shared_most;
-    memset(s->run_start, 0, (keys + 1) * sizeof *s->run_start);
-    for (size_t k = 0; k < n; k++) /* counts, one place on; then starts; then, once placed, ends */
-        s->run_start[run_key(&s->shared[k]) + 1]++;
-    for (size_t k = 0; k < keys; k++)
-        s->run_start[k + 1] += s->run_start[k];
-    for (size_t k = 0; k < n; k++)
-        s->runs[s->run_start[run_key(&s->shared[k])]++] = s->shared[k];
-    for (uint32_t plane = 0; plane < run_planes(bits); plane++) {
-        for (size_t k = 0, first = 0; k < keys; first = s->run_start[k++])
-            if (!put_run(s->runs + first, s->run_start[k] - first, bits, plane, head, s))
-                return 0;
-        ((runs_t *)(s->record + head))->end[plane] = (uint32_t)(s->used - head);
-    }
-    return 1;
-}
-
 int pack_group(const cpu_pathway_t *p, const group_class_t *c, uint32_t bits, uint32_t stride,
                uint32_t members, const uint32_t *shift, input_t *const *input, uint32_t *count,
                uint32_t *pieces, packer_t *s) {
-    int done = p->run_bands > 0 ? put_runs(p->run_bands, shift, stride, bits, input, count, s)
-                                : put_units(c, shift, stride, bits, input, count, s);
+    if (p->run_bands > 0)
+        return runs_put(p->run_bands, shift, stride, input, count, s);
+    int done = put_units(c, shift, stride, bits, input, count, s);
     for (uint32_t t = 0; t < members && done; t++)
         done = put_list(input[t], count[t], stride, p->bands, bits, pieces + t * p->bands, s);
     return done && record_extend(s, -s->used % 8) != NULL;

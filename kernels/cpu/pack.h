@@ -30,6 +30,8 @@ typedef struct {
 /* 0: no memory, here and below. */
 int packer_create(const pathway_t *w, const cpu_pathway_t *p, packer_t *s);
 void packer_destroy(packer_t *s);
+/* Room for `bytes` more, zeroed, at the record's end; NULL: no memory. */
+unsigned char *record_extend(packer_t *s, size_t bytes);
 /* Appends a group's record; input[t][count[t]]: of each target, in the window's row-major order, of
  * which the order is lost; shift[t]: columns from the first window to a target's; pieces[targets]
  * [bands]. */

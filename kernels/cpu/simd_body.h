@@ -1,7 +1,8 @@
 /* The loops that decide the speed, compiled once for each instruction set by simd_*.c, which
- * defines SIMD_OPS and SIMD_NAME. Everything here is exact or single-source: the instruction set
- * changes no bit. */
-#include "kernels/cpu/cpu.h"
+ * defines SIMD_OPS, SIMD_NAME and RUN_SUMS (or NULL). Everything here is exact or single-source:
+ * the instruction set changes no bit. */
+#include "kernels/cpu/runs.h"
+#include "kernels/cpu/simd_philox.h"
 #include "kernels/cpu/simd_vector.h"
 #include "models/rate.h"
 
@@ -78,74 +79,11 @@ group_batch_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned 
     }
 }
 
-/* The same of a record in runs; `to`: sum[targets][BATCH]. */
-static void run_batch_sums(const unsigned char *record, const int32_t *rates, uint32_t planes,
-                           uint32_t targets, int64_t (*sum)[BATCH]) {
-    const runs_t *runs = (const runs_t *)record;
-    const chunk_t *chunk = (const chunk_t *)(runs + 1);
-    run_sum_t total[GROUP_TARGETS];
-    for (uint32_t t = 0; t < GROUP_TARGETS; t++)
-        total[t] = run_zero();
-    for (uint32_t plane = 0; plane < planes; plane++) {
-        for (uint32_t t = 0; t < GROUP_TARGETS && plane > 0; t++)
-            run_shift(&total[t], 8);
-        for (const chunk_t *next; (const unsigned char *)chunk < record + runs->end[plane];
-             chunk = next) {
-            const int32_t *band = rates + (size_t)chunk->band * BAND_SITES * BATCH;
-            next = chunk_next(chunk);
-            for (uint32_t i = 0; i < 4; i++) {
-                __builtin_prefetch(band + (size_t)chunk_offsets(next, i)[0] * BATCH);
-                __builtin_prefetch(band + (size_t)chunk_offsets(next, i)[1] * BATCH);
-            }
-            switch (set_members(chunk->set)) {
-            case 1:
-                add_chunk_of(chunk, band, 1, total);
-                break;
-            case 2:
-                add_chunk_of(chunk, band, 2, total);
-                break;
-            case 3:
-                add_chunk_of(chunk, band, 3, total);
-                break;
-            default:
-                add_chunk_of(chunk, band, 4, total);
-            }
-        }
-    }
-    for (uint32_t t = 0; t < targets; t++)
-        run_store(&total[t], runs->rest[t], sum[t]);
-}
-
-/* The same in one image, from where the first target's window begins. */
-static void run_sums(const unsigned char *record, const int32_t *rates, uint32_t planes,
-                     uint32_t targets, int64_t *sum) {
-    const runs_t *runs = (const runs_t *)record;
-    const chunk_t *chunk = (const chunk_t *)(runs + 1);
-    memset(sum, 0, targets * sizeof *sum);
-    for (uint32_t plane = 0; plane < planes; plane++) {
-        for (uint32_t t = 0; t < targets && plane > 0; t++)
-            sum[t] *= 256;
-        for (; (const unsigned char *)chunk < record + runs->end[plane];
-             chunk = chunk_next(chunk)) {
-            const int32_t *band = rates + (size_t)chunk->band * BAND_SITES;
-            uint32_t members = set_members(chunk->set), pairs = (chunk->sites + 1u) / 2;
-            for (uint32_t k = 0, left = chunk->set; k < members; k++, left &= left - 1) {
-                const uint16_t *at = chunk_offsets(chunk, 0);
-                int64_t one = 0;
-                for (uint32_t i = 0; i < pairs; i++, at += pair_bytes(members) / sizeof *at) {
-                    const int16_t *code = (const int16_t *)at + 2 + 2 * k;
-                    one += (int64_t)code[0] * band[at[0]] + (int64_t)code[1] * band[at[1]];
-                }
-                sum[__builtin_ctz(left)] += one;
-            }
-        }
-    }
-}
-
-static void put_columns(const int32_t *const *row, uint32_t column, uint32_t n, int32_t *site) {
+static inline __attribute__((always_inline)) void
+put_columns(const int32_t *const *row, uint32_t column, uint32_t n, int runs, int32_t *site) {
     uint32_t x = 0;
     for (; x + PUT_SITES <= n; x += PUT_SITES)
-        batch_put(site + (size_t)x * BATCH, row, column + x);
+        batch_put(site + (size_t)x * BATCH, row, column + x, runs);
     if (x == n)
         return;
     int32_t rest[BATCH][PUT_SITES] = {{0}}, sites[PUT_SITES * BATCH];
@@ -154,15 +92,15 @@ static void put_columns(const int32_t *const *row, uint32_t column, uint32_t n, 
         memcpy(rest[k], row[k] + column + x, (n - x) * sizeof *rest[k]);
         rows[k] = rest[k];
     }
-    batch_put(sites, rows, 0);
+    batch_put(sites, rows, 0, runs);
     memcpy(site + (size_t)x * BATCH, sites, (size_t)(n - x) * BATCH * sizeof *sites);
 }
 
 static void batch_row(const int32_t *const *row, uint32_t nx, uint32_t first, uint32_t width,
-                      int32_t *site) {
+                      int runs, int32_t *site) {
     uint32_t n = nx < width ? nx : width, end = nx - first < n ? nx - first : n;
-    put_columns(row, first, end, site);
-    put_columns(row, 0, n - end, site + (size_t)end * BATCH);
+    put_columns(row, first, end, runs, site);
+    put_columns(row, 0, n - end, runs, site + (size_t)end * BATCH);
     for (; n < width; n++) /* the lattice again */
         memcpy(site + (size_t)n * BATCH, site + (size_t)(n - nx) * BATCH, BATCH * sizeof *site);
 }
@@ -181,8 +119,7 @@ batch_sums_of(const backend_state_t *state, uint32_t k, uint32_t pathway, uint32
         uint32_t ix = first % to->nx, iy = first / to->nx, targets = group_targets(to, first);
         size_t site = (size_t)p->row_start[iy] + p->column_start[ix];
         if (p->run_bands > 0)
-            run_batch_sums(b->record + b->start[group], rates + site * BATCH, run_planes(bits),
-                           targets, sum);
+            state->simd->run_sums(b->record + b->start[group], rates + site * BATCH, targets, sum);
         else
             group_batch_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
                              b->record + b->start[group], pieces, rates + site * BATCH,
@@ -371,8 +308,8 @@ static inline __attribute__((always_inline)) void block_sums_of(const backend_st
         uint32_t targets = group_targets(to, first);
         size_t site = (size_t)p->row_start[iy] + p->column_start[ix];
         if (p->run_bands > 0)
-            run_sums(b->record + b->start[group], rates.code + site, run_planes(bits), targets,
-                     sum);
+            runs_image_sums((const runs_t *)(b->record + b->start[group]), rates.code + site,
+                            targets, sum);
         else
             group_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
                        b->record + b->start[group], pieces, rates, site, p->column_start + ix,
@@ -442,5 +379,5 @@ static uint32_t neurons(const population_t *p, uint32_t rate_bits, uint32_t n,
     }
 }
 
-const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,    UNIT_16, words,      connected, block_sums,
-                             batch_sums, batch_row, digits,  add_inputs, neurons};
+const simd_ops_t SIMD_OPS = {SIMD_NAME,  UNIT_8,   UNIT_16,   words,  connected,  block_sums,
+                             batch_sums, RUN_SUMS, batch_row, digits, add_inputs, neurons};

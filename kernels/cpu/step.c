@@ -110,7 +110,7 @@ static void batch_row(const backend_state_t *state, uint32_t batch, uint32_t pop
             row_shown(p, image, state->rate[population] + state_at(state, trial, population), row);
     }
     uint32_t column = (uint32_t)((image->left + 2 * (int64_t)p->nx) % p->nx);
-    state->simd->batch_row(from, p->nx, column, image->width, to);
+    state->simd->batch_row(from, p->nx, column, image->width, state->summing.runs, to);
 }
 
 void cpu_image_fill(backend_state_t *state, uint32_t k, uint32_t population, const int32_t *rate) {
@@ -124,7 +124,7 @@ void cpu_rates_changed(backend_state_t *state, uint32_t trial, uint32_t populati
     float unit = rate_unit(p->rate_shift), limit = rate_limit(state->net.rate_bits);
     const float *h = state->h[population] + state_at(state, trial, population);
     int32_t *rate = state->rate[population] + state_at(state, trial, population);
-    uint32_t batched = batches_of(&state->net) * BATCH;
+    uint32_t batched = state->summing.batches * BATCH;
 #pragma omp parallel for num_threads(state->threads)
     for (uint32_t i = 0; i < population_size(p); i++)
         rate[i] = rate_code(gain_rate(p->gain, h[i]), unit, limit);
@@ -170,7 +170,8 @@ static uint32_t step_single(backend_state_t *state, uint32_t single, uint32_t po
     }
     for (uint32_t t = 0; t < BLOCK_TARGETS; t++)
         synaptic[t] = (float)input[t];
-    return step_neurons(state, batches_of(net) * BATCH + single, population, block, step, synaptic);
+    return step_neurons(state, state->summing.batches * BATCH + single, population, block, step,
+                        synaptic);
 }
 
 static uint32_t step_batch(backend_state_t *state, uint32_t batch, uint32_t population,
@@ -199,19 +200,19 @@ static uint32_t step_batch(backend_state_t *state, uint32_t batch, uint32_t popu
 static uint32_t step_block(backend_state_t *state, uint32_t population, uint32_t block,
                            uint64_t step) {
     uint32_t saturated = 0;
-    for (uint32_t k = 0; k < batches_of(&state->net); k++)
+    for (uint32_t k = 0; k < state->summing.batches; k++)
         saturated += step_batch(state, k, population, block, step);
-    for (uint32_t k = 0; k < singles_of(&state->net); k++)
+    for (uint32_t k = 0; k < state->summing.singles; k++)
         saturated += step_single(state, k, population, block, step);
     return saturated;
 }
 
 /* Shows the rates of all trials in the images, one row of each. */
 static void show_row(const backend_state_t *state, uint32_t population, uint32_t row) {
-    uint32_t batches = batches_of(&state->net);
+    uint32_t batches = state->summing.batches;
     for (uint32_t k = 0; k < batches; k++)
         batch_row(state, k, population, row);
-    for (uint32_t k = 0; k < singles_of(&state->net); k++)
+    for (uint32_t k = 0; k < state->summing.singles; k++)
         image_row(state, k, population,
                   state->rate[population] + state_at(state, batches * BATCH + k, population), row);
 }
@@ -304,9 +305,9 @@ static status_t state_create(backend_state_t *state, uint64_t *bytes) {
         size_t n = (size_t)net->trials * population_size(&net->population[b]);
         image_t *image = &state->image[b];
         *image = image_of(net, b);
-        image->code = allocate(images_of(net) * image_bytes(image));
-        size_t digits = images_of(net) * digits_bytes(image, net->weight_bits);
-        size_t batches = batches_of(net) * batch_bytes(image);
+        image->code = allocate(state->summing.images * image_bytes(image));
+        size_t digits = state->summing.images * digits_bytes(image, net->weight_bits);
+        size_t batches = state->summing.batches * batch_bytes(image);
         state->digits[b] = allocate(digits);
         state->batch[b] = batches > 0 ? allocate(batches) : NULL;
         state->h[b] = allocate(n * sizeof *state->h[b]);
@@ -314,7 +315,7 @@ static status_t state_create(backend_state_t *state, uint64_t *bytes) {
         if (!image->code || !state->digits[b] || (batches > 0 && !state->batch[b]) ||
             !state->h[b] || !state->rate[b])
             FAIL(STATUS_FAILED, "no memory for the state of %zu neurons", n);
-        *bytes += images_of(net) * image_bytes(image) + digits + batches +
+        *bytes += state->summing.images * image_bytes(image) + digits + batches +
                   n * (sizeof *state->h[b] + sizeof *state->rate[b]);
     }
     return STATUS_OK;
@@ -331,6 +332,7 @@ status_t cpu_create(const network_t *net, const backend_options_t *options, back
     expand_table_fill();
     state->net = *net;
     state->simd = simd;
+    state->summing = summing_of(net, simd);
     state->threads = options->threads > 0 ? options->threads : omp_get_max_threads();
     status_t status = state_create(state, &connectivity->state_bytes);
     if (status == STATUS_OK)
