@@ -232,8 +232,9 @@ const param_t params[] = {
      .fallback = "auto",
      .may_change = true,
      .meaning =
-         "how a synapse's source is stored: list: a 16-bit offset each; bitmap: a bit for "
-         "every site of the window's dense part, the rest as a list; auto: for every pathway "
+         "how a synapse's source is stored: list: a 16-bit offset each (with five trials or more, "
+         "on AVX-512, one for neighbouring targets together); bitmap: a bit for every site of the "
+         "window's dense part, the rest as a list; auto: for every pathway "
          "what steps fastest, or bitmap where that does not fit in memory. It changes memory and "
          "speed, and no bit of the results"},
 

@@ -119,11 +119,12 @@ struct simd_ops {
     /* The same of one group in runs, sum[targets]; `rates`: [sites][BATCH], from where the first
      * target's window begins. NULL: there are no runs. */
     void (*run_sums)(const unsigned char *record, const int32_t *rates, uint32_t targets,
-                     int64_t (*sum)[BATCH]);
+                     uint32_t bits, int64_t (*sum)[BATCH]);
     /* One image row of a batch, site[width][BATCH]: of the trials' rows, row[BATCH][nx], whose
-     * column `first` is the image's first, and which are wrapped; `runs`: as run_sums reads it. */
+     * column `first` is the image's first, and which are wrapped; `run_bits`: as run_sums reads it
+     * with codes of so many bits, or 0. */
     void (*batch_row)(const int32_t *const *row, uint32_t nx, uint32_t first, uint32_t width,
-                      int runs, int32_t *site);
+                      uint32_t run_bits, int32_t *site);
     /* The planes of digits of one image row = those of code[image->width]. */
     void (*digits)(uint32_t weight_bits, const image_t *image, uint32_t row, const int32_t *code,
                    unsigned char *digits);

@@ -119,7 +119,7 @@ int pack_group(const cpu_pathway_t *p, const group_class_t *c, uint32_t bits, ui
                uint32_t members, const uint32_t *shift, input_t *const *input, uint32_t *count,
                uint32_t *pieces, packer_t *s) {
     if (p->run_bands > 0)
-        return runs_put(p->run_bands, shift, stride, input, count, s);
+        return runs_put(p->run_bands, shift, stride, bits, input, count, s);
     int done = put_units(c, shift, stride, bits, input, count, s);
     for (uint32_t t = 0; t < members && done; t++)
         done = put_list(input[t], count[t], stride, p->bands, bits, pieces + t * p->bands, s);

@@ -31,15 +31,19 @@ static size_t share(const uint32_t *shift, uint32_t stride, input_t *const *inpu
     }
 }
 
-/* What each member's sum of a chunk is too large by, where its codes add up to `sum`. */
-static uint64_t chunk_rest(int32_t sum) {
-    uint64_t one = 1 + (1 << DIGIT_BITS) + (1 << 2 * DIGIT_BITS);
-    uint64_t centre = (1 << (DIGIT_BITS - 1)) + (1 << (2 * DIGIT_BITS - 1));
-    return (one << 31) - centre * (uint64_t)(int64_t)sum;
+/* What each member's sum of a chunk is too large by, where its codes add up to `sum`: 2^31 for
+ * every digit, less what the digits miss of the rate. */
+static uint64_t chunk_rest(int32_t sum, uint32_t bits) {
+    uint64_t one = 1 + (1 << 16), missed = 1 << 15;
+    if (bits > 8) {
+        one = 1 + (1 << DIGIT_BITS) + (1 << 2 * DIGIT_BITS);
+        missed = (1 << (DIGIT_BITS - 1)) + (1 << (2 * DIGIT_BITS - 1));
+    }
+    return (one << 31) - missed * (uint64_t)(int64_t)sum;
 }
 
 /* `from`: the run's sites; `head`: where the record begins. */
-static int put_run(const shared_t *from, size_t sites, size_t head, packer_t *s) {
+static int put_run(const shared_t *from, size_t sites, uint32_t bits, size_t head, packer_t *s) {
     for (size_t first = 0; first < sites; first += CHUNK_SITES) {
         uint32_t set = from[first].set, n = CHUNK_SITES;
         n = sites - first < n ? (uint32_t)(sites - first) : n;
@@ -63,13 +67,13 @@ static int put_run(const shared_t *from, size_t sites, size_t head, packer_t *s)
         runs_t *runs = (void *)(s->record + head);
         for (uint32_t t = 0, k = 0; t < GROUP_TARGETS; t++)
             if (set >> t & 1)
-                runs->rest[t] += chunk_rest(chunk->sum[k++]);
+                runs->rest[t] += chunk_rest(chunk->sum[k++], bits);
     }
     return 1;
 }
 
-int runs_put(uint32_t bands, const uint32_t *shift, uint32_t stride, input_t *const *input,
-             const uint32_t *count, packer_t *s) {
+int runs_put(uint32_t bands, const uint32_t *shift, uint32_t stride, uint32_t bits,
+             input_t *const *input, const uint32_t *count, packer_t *s) {
     size_t keys = (size_t)bands * SETS, most = 0, head = s->used;
     for (uint32_t t = 0; t < GROUP_TARGETS; t++)
         most += count[t];
@@ -90,7 +94,7 @@ int runs_put(uint32_t bands, const uint32_t *shift, uint32_t stride, input_t *co
     for (size_t k = 0; k < n; k++)
         s->runs[s->run_start[run_key(&s->shared[k])]++] = s->shared[k];
     for (size_t k = 0, first = 0; k < keys; first = s->run_start[k++])
-        if (!put_run(s->runs + first, s->run_start[k] - first, head, s))
+        if (!put_run(s->runs + first, s->run_start[k] - first, bits, head, s))
             return 0;
     ((runs_t *)(s->record + head))->end = s->used - head;
     return record_extend(s, -s->used % 8) != NULL;

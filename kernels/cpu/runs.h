@@ -56,8 +56,8 @@ static inline const chunk_t *chunks_end(const runs_t *runs) {
 }
 
 /* Appends a group's record; as pack_group. 0: no memory. */
-int runs_put(uint32_t bands, const uint32_t *shift, uint32_t stride, input_t *const *input,
-             const uint32_t *count, packer_t *s);
+int runs_put(uint32_t bands, const uint32_t *shift, uint32_t stride, uint32_t bits,
+             input_t *const *input, const uint32_t *count, packer_t *s);
 /* The inputs of the group's target `member`, whose window begins `shift` columns after the first;
  * returns how many. */
 uint32_t runs_edges(const runs_t *runs, const pathway_t *w, const population_t *from, uint32_t ix,

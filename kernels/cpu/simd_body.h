@@ -79,11 +79,12 @@ group_batch_sums(const cpu_pathway_t *p, const group_class_t *c, const unsigned 
     }
 }
 
-static inline __attribute__((always_inline)) void
-put_columns(const int32_t *const *row, uint32_t column, uint32_t n, int runs, int32_t *site) {
+static inline __attribute__((always_inline)) void put_columns(const int32_t *const *row,
+                                                              uint32_t column, uint32_t n,
+                                                              uint32_t run_bits, int32_t *site) {
     uint32_t x = 0;
     for (; x + PUT_SITES <= n; x += PUT_SITES)
-        batch_put(site + (size_t)x * BATCH, row, column + x, runs);
+        batch_put(site + (size_t)x * BATCH, row, column + x, run_bits);
     if (x == n)
         return;
     int32_t rest[BATCH][PUT_SITES] = {{0}}, sites[PUT_SITES * BATCH];
@@ -92,15 +93,15 @@ put_columns(const int32_t *const *row, uint32_t column, uint32_t n, int runs, in
         memcpy(rest[k], row[k] + column + x, (n - x) * sizeof *rest[k]);
         rows[k] = rest[k];
     }
-    batch_put(sites, rows, 0, runs);
+    batch_put(sites, rows, 0, run_bits);
     memcpy(site + (size_t)x * BATCH, sites, (size_t)(n - x) * BATCH * sizeof *sites);
 }
 
 static void batch_row(const int32_t *const *row, uint32_t nx, uint32_t first, uint32_t width,
-                      int runs, int32_t *site) {
+                      uint32_t run_bits, int32_t *site) {
     uint32_t n = nx < width ? nx : width, end = nx - first < n ? nx - first : n;
-    put_columns(row, first, end, runs, site);
-    put_columns(row, 0, n - end, runs, site + (size_t)end * BATCH);
+    put_columns(row, first, end, run_bits, site);
+    put_columns(row, 0, n - end, run_bits, site + (size_t)end * BATCH);
     for (; n < width; n++) /* the lattice again */
         memcpy(site + (size_t)n * BATCH, site + (size_t)(n - nx) * BATCH, BATCH * sizeof *site);
 }
@@ -119,7 +120,8 @@ batch_sums_of(const backend_state_t *state, uint32_t k, uint32_t pathway, uint32
         uint32_t ix = first % to->nx, iy = first / to->nx, targets = group_targets(to, first);
         size_t site = (size_t)p->row_start[iy] + p->column_start[ix];
         if (p->run_bands > 0)
-            state->simd->run_sums(b->record + b->start[group], rates + site * BATCH, targets, sum);
+            state->simd->run_sums(b->record + b->start[group], rates + site * BATCH, targets, bits,
+                                  sum);
         else
             group_batch_sums(p, &p->class_of[p->row_class[iy] + p->column_class[ix]],
                              b->record + b->start[group], pieces, rates + site * BATCH,

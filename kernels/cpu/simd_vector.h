@@ -41,8 +41,9 @@ static inline vector_t byte_wide(byte_sum_t sum) {
 
 enum { PUT_SITES = 1 };
 
-static inline void batch_put(int32_t *site, const int32_t *const *row, uint32_t column, int runs) {
-    (void)runs;
+static inline void batch_put(int32_t *site, const int32_t *const *row, uint32_t column,
+                             uint32_t run_bits) {
+    (void)run_bits;
     for (uint32_t k = 0; k < BATCH; k++)
         site[k] = row[k][column];
 }

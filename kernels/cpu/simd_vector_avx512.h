@@ -80,10 +80,12 @@ static inline batch_sum_t batch_zero(void) {
 }
 enum { PUT_SITES = 4 };
 
-/* A batch's rates at PUT_SITES sites, from columns of its trials' rows. In runs they are the words
- * of 2^31 + rate: in each 16 bytes, the low ones of four trials, then their high ones; unpacking
- * two sites' puts the low ones side by side, and the high ones. */
-static inline void batch_put(int32_t *site, const int32_t *const *row, uint32_t column, int runs) {
+/* A batch's rates at PUT_SITES sites, from columns of its trials' rows. In runs they are words, of
+ * 2^31 + rate for 16 bits of a code, of the rate, the low one less 2^15, for 8: in each 16 bytes,
+ * the low ones of four trials, then their high ones; unpacking two sites' puts the low ones side by
+ * side, and the high ones. */
+static inline void batch_put(int32_t *site, const int32_t *const *row, uint32_t column,
+                             uint32_t run_bits) {
     const __m512i order =
         _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
     __m512i four[4]; /* columns of trials k, 4 + k, 8 + k, 12 + k */
@@ -103,9 +105,10 @@ static inline void batch_put(int32_t *site, const int32_t *const *row, uint32_t 
     const __m512i rates[PUT_SITES] = {_mm512_unpacklo_epi64(a, c), _mm512_unpackhi_epi64(a, c),
                                       _mm512_unpacklo_epi64(b, d), _mm512_unpackhi_epi64(b, d)};
     for (int k = 0; k < PUT_SITES; k++) {
-        __m512i words = _mm512_xor_si512(rates[k], _mm512_set1_epi32(INT32_MIN));
+        __m512i words =
+            _mm512_xor_si512(rates[k], _mm512_set1_epi32(run_bits == 8 ? 1 << 15 : INT32_MIN));
         words = _mm512_shuffle_epi8(words, order);
-        _mm512_storeu_si512(site + k * BATCH, runs ? words : rates[k]);
+        _mm512_storeu_si512(site + k * BATCH, run_bits > 0 ? words : rates[k]);
     }
 }
 static inline batch_sum_t batch_add(batch_sum_t sum, const int64_t *code, const int32_t *rate) {

@@ -110,7 +110,8 @@ static void batch_row(const backend_state_t *state, uint32_t batch, uint32_t pop
             row_shown(p, image, state->rate[population] + state_at(state, trial, population), row);
     }
     uint32_t column = (uint32_t)((image->left + 2 * (int64_t)p->nx) % p->nx);
-    state->simd->batch_row(from, p->nx, column, image->width, state->summing.runs, to);
+    state->simd->batch_row(from, p->nx, column, image->width,
+                           state->summing.runs ? state->net.weight_bits : 0, to);
 }
 
 void cpu_image_fill(backend_state_t *state, uint32_t k, uint32_t population, const int32_t *rate) {
