@@ -42,20 +42,37 @@ static uint64_t chunk_rest(int32_t sum, uint32_t bits) {
     return (one << 31) - missed * (uint64_t)(int64_t)sum;
 }
 
+/* What a chunk's codes of one target may add up to, without signs, so that 32 bits hold the sums of
+ * their products with digits: of 16 bits' within +-2^10, of 8 bits' +-2^15. */
+static int32_t codes_most(uint32_t bits) {
+    return (bits == 8 ? 1 << 16 : 1 << 21) - 1;
+}
+
+/* How many of a run's sites make its first chunk. */
+static uint32_t chunk_sites(const shared_t *from, size_t sites, uint32_t bits) {
+    int32_t sum[GROUP_TARGETS] = {0}, most = codes_most(bits);
+    uint32_t n = 0;
+    for (; n < sites && n < CHUNK_SITES; n++)
+        for (uint32_t t = 0; t < GROUP_TARGETS; t++)
+            if ((sum[t] += abs(from[n].code[t])) > most)
+                return n;
+    return n;
+}
+
 /* `from`: the run's sites; `head`: where the record begins. */
 static int put_run(const shared_t *from, size_t sites, uint32_t bits, size_t head, packer_t *s) {
-    for (size_t first = 0; first < sites; first += CHUNK_SITES) {
-        uint32_t set = from[first].set, n = CHUNK_SITES;
-        n = sites - first < n ? (uint32_t)(sites - first) : n;
+    for (uint32_t n; sites > 0; sites -= n, from += n) {
+        uint32_t set = from->set;
+        n = chunk_sites(from, sites, bits);
         unsigned char *place = record_extend(s, chunk_bytes(set, n));
         if (!place)
             return 0;
         chunk_t *chunk = (void *)place;
-        chunk->band = (uint16_t)(from[first].site / BAND_SITES);
+        chunk->band = (uint16_t)(from->site / BAND_SITES);
         chunk->set = (uint8_t)set;
         chunk->sites = (uint8_t)n;
         for (uint32_t i = 0; i < n + n % 2; i++) {
-            const shared_t *one = &from[first + (i < n ? i : n - 1)]; /* an odd last: times 0 */
+            const shared_t *one = &from[i < n ? i : n - 1]; /* an odd last: times 0 */
             chunk_offsets(chunk, i / 2)[i % 2] = (uint16_t)(one->site % BAND_SITES);
             for (uint32_t t = 0, k = 0; t < GROUP_TARGETS; t++) {
                 if (!(set >> t & 1) || i == n)
@@ -118,6 +135,13 @@ uint32_t runs_edges(const runs_t *runs, const pathway_t *w, const population_t *
     return count;
 }
 
+/* Of a chunk that is full, from the weights' mean size: rough, as chunks' heads are little. */
+static uint32_t full_chunk_sites(const pathway_t *w, uint32_t bits) {
+    double code = fmax(fabs((double)w->mean), (double)w->std) / fmax((double)w->scale, 1e-300);
+    double sites = codes_most(bits) / fmin(fmax(code, 1.0), weight_code_max(bits));
+    return (uint32_t)fmin(sites, CHUNK_SITES);
+}
+
 double runs_expected_bytes(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
                            uint32_t stride) {
     uint32_t members = group_targets(&net->population[w->target], ix), bands = 0;
@@ -143,7 +167,8 @@ double runs_expected_bytes(const network_t *net, const pathway_t *w, uint32_t ix
         }
     for (size_t key = 0; key < (size_t)bands * SETS && done; key++)
         bytes += (double)pair_bytes(set_members(key % SETS)) *
-                 (parts_expected(mean[key], CHUNK_SITES) + parts_expected(mean[key], 2));
+                 (parts_expected(mean[key], full_chunk_sites(w, net->weight_bits)) +
+                  parts_expected(mean[key], 2));
     free(pi);
     free(p);
     free(mean);

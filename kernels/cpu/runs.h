@@ -11,7 +11,7 @@
 
 enum {
     SETS = 1 << GROUP_TARGETS,
-    CHUNK_SITES = 62 /* as many products of a digit as 32 bits hold */
+    CHUNK_SITES = 254 /* at most */
 };
 
 typedef struct {
