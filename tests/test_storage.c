@@ -211,6 +211,21 @@ static void batches(void **unused) {
         }
 }
 
+/* Against the sum over the Poisson distribution, term by term. */
+static void parts(void **unused) {
+    (void)unused;
+    static const uint32_t sizes[] = {2, 8, 62, 254};
+    static const double means[] = {1e-3, 0.5, 20.0, 300.0, 590.0, 650.0, 1500.0, 3000.0};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t j = 0; j < sizeof means / sizeof *means; j++) {
+            double sum = 0.0, found = parts_expected(means[j], sizes[i]);
+            for (int n = 1; n < 6000; n++)
+                sum += ceil((double)n / sizes[i]) *
+                       exp(n * log(means[j]) - means[j] - lgamma(n + 1.0));
+            assert_true(fabs(found - sum) <= 1e-9 + (means[j] > 600.0 ? 0.05 * sum : 0.01 * sum));
+        }
+}
+
 /* A bitmap where it is smaller, a list where the network is sparse. */
 static void memory(void **unused) {
     (void)unused;
@@ -285,9 +300,13 @@ static void auto_fits_in_memory(void **unused) {
 int main(void) {
     (void)backend_compare;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits),   cmocka_unit_test(largest_products),
-        cmocka_unit_test(most_inputs), cmocka_unit_test(batches),
-        cmocka_unit_test(memory),      cmocka_unit_test(auto_fits_in_memory),
+        cmocka_unit_test(same_bits),
+        cmocka_unit_test(largest_products),
+        cmocka_unit_test(most_inputs),
+        cmocka_unit_test(batches),
+        cmocka_unit_test(parts),
+        cmocka_unit_test(memory),
+        cmocka_unit_test(auto_fits_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ static void place_units(const network_t *net, const simd_ops_t *simd, const path
 }
 
 double parts_expected(double mean, uint32_t size) {
-    if (mean > 8.0 * size)
+    if (mean > fmin(8.0 * size, 600.0)) /* e^-600 is normal yet */
         return (mean + (size - 1) / 2.0) / size;
     double p = exp(-mean), at_most = 0.0, parts = 0.0;
     for (uint32_t n = 0; n < 32 * size; p *= mean / ++n) {
@@ -173,7 +173,7 @@ static int pathway_bytes(const network_t *net, const simd_ops_t *simd, const pat
                 continue;
             double rows = (to->ny - cy + w->classes_y - 1) / w->classes_y;
             if (summing_of(net, simd).runs) { /* a row's last group may have fewer targets */
-                double record = runs_expected_bytes(net, w, ix, cy, image.stride);
+                double record = runs_expected_bytes(net, w, ix, cy, &image);
                 if (record == 0.0)
                     return 0;
                 *bytes += rows * targets * (record + 2.0) / group_targets(to, ix);

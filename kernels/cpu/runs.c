@@ -43,18 +43,17 @@ static uint64_t chunk_rest(int32_t sum, uint32_t bits) {
 }
 
 /* What a chunk's codes of one target may add up to, without signs, so that 32 bits hold the sums of
- * their products with digits: of 16 bits' within +-2^10, of 8 bits' +-2^15. */
-static int32_t codes_most(uint32_t bits) {
-    return (bits == 8 ? 1 << 16 : 1 << 21) - 1;
-}
+ * their products with digits, within +-2^10; 8-bit codes' digits are within +-2^15, but no chunk of
+ * them adds up to 2^16. */
+enum { CODES_MOST = (1 << 21) - 1 };
 
 /* How many of a run's sites make its first chunk. */
-static uint32_t chunk_sites(const shared_t *from, size_t sites, uint32_t bits) {
-    int32_t sum[GROUP_TARGETS] = {0}, most = codes_most(bits);
+static uint32_t chunk_sites(const shared_t *from, size_t sites) {
+    int32_t sum[GROUP_TARGETS] = {0};
     uint32_t n = 0;
     for (; n < sites && n < CHUNK_SITES; n++)
         for (uint32_t t = 0; t < GROUP_TARGETS; t++)
-            if ((sum[t] += abs(from[n].code[t])) > most)
+            if ((sum[t] += abs(from[n].code[t])) > CODES_MOST)
                 return n;
     return n;
 }
@@ -63,7 +62,7 @@ static uint32_t chunk_sites(const shared_t *from, size_t sites, uint32_t bits) {
 static int put_run(const shared_t *from, size_t sites, uint32_t bits, size_t head, packer_t *s) {
     for (uint32_t n; sites > 0; sites -= n, from += n) {
         uint32_t set = from->set;
-        n = chunk_sites(from, sites, bits);
+        n = chunk_sites(from, sites);
         unsigned char *place = record_extend(s, chunk_bytes(set, n));
         if (!place)
             return 0;
@@ -138,16 +137,15 @@ uint32_t runs_edges(const runs_t *runs, const pathway_t *w, const population_t *
 /* Of a chunk that is full, from the weights' mean size: rough, as chunks' heads are little. */
 static uint32_t full_chunk_sites(const pathway_t *w, uint32_t bits) {
     double code = fmax(fabs((double)w->mean), (double)w->std) / fmax((double)w->scale, 1e-300);
-    double sites = codes_most(bits) / fmin(fmax(code, 1.0), weight_code_max(bits));
+    double sites = CODES_MOST / fmin(fmax(code, 1.0), weight_code_max(bits));
     return (uint32_t)fmin(sites, CHUNK_SITES);
 }
 
 double runs_expected_bytes(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
-                           uint32_t stride) {
-    uint32_t members = group_targets(&net->population[w->target], ix), bands = 0;
-    uint32_t width = group_width(net, w, ix);
+                           const image_t *image) {
+    uint32_t members = group_targets(&net->population[w->target], ix);
+    uint32_t width = group_width(net, w, ix), bands = window_bands(w, image);
     size_t sites = (size_t)w->window_y * width, cells = (size_t)w->window_y * w->window_x;
-    bands = (uint32_t)(((uint64_t)w->window_y * stride + BAND_SITES - 1) / BAND_SITES);
     double *pi = malloc(cells * sizeof *pi), *p = calloc(GROUP_TARGETS * sites, sizeof *p);
     double *mean = calloc((size_t)bands * SETS, sizeof *mean), bytes = sizeof(runs_t);
     int done = pi && p && mean;
@@ -163,7 +161,7 @@ double runs_expected_bytes(const network_t *net, const pathway_t *w, uint32_t ix
             double all = 1.0;
             for (uint32_t t = 0; t < GROUP_TARGETS; t++)
                 all *= set >> t & 1 ? p[t * sites + i] : 1.0 - p[t * sites + i];
-            mean[(i / width * stride + i % width) / BAND_SITES * SETS + set] += all;
+            mean[(i / width * image->stride + i % width) / BAND_SITES * SETS + set] += all;
         }
     for (size_t key = 0; key < (size_t)bands * SETS && done; key++)
         bytes += (double)pair_bytes(set_members(key % SETS)) *

@@ -64,7 +64,7 @@ uint32_t runs_edges(const runs_t *runs, const pathway_t *w, const population_t *
                     uint32_t iy, uint32_t stride, uint32_t member, uint32_t shift, edge_t *edge);
 /* Expected bytes of the record of the group whose first target is (ix, iy); 0: no memory. */
 double runs_expected_bytes(const network_t *net, const pathway_t *w, uint32_t ix, uint32_t iy,
-                           uint32_t stride);
+                           const image_t *image);
 /* sum[targets] in one image, `rates`: from where the first target's window begins. */
 void runs_image_sums(const runs_t *runs, const int32_t *rates, uint32_t targets, int64_t *sum);
 

@@ -22,13 +22,9 @@ static inline __attribute__((always_inline)) void add_chunk_of(const chunk_t *ch
     const unsigned char *end = pair + pair_bytes(members) * (size_t)((chunk->sites + 1) / 2);
     __m512i sum[GROUP_TARGETS][DIGITS];
     for (uint32_t k = 0; k < members; k++) {
-        __m512i codes = _mm512_set1_epi32(chunk->sum[k]), half = _mm512_set1_epi32(INT32_MIN);
-        sum[k][0] = sum[k][1] = half;
-        if (digits == DIGITS) {
-            sum[k][2] = _mm512_sub_epi32(half, _mm512_slli_epi32(codes, DIGIT_BITS - 2));
-            half = _mm512_sub_epi32(half, _mm512_slli_epi32(codes, DIGIT_BITS - 1));
-            sum[k][0] = sum[k][1] = half;
-        }
+        uint32_t half = 1u << 31, codes = digits == DIGITS ? (uint32_t)chunk->sum[k] : 0;
+        sum[k][0] = sum[k][1] = _mm512_set1_epi32((int)(half - (codes << (DIGIT_BITS - 1))));
+        sum[k][2] = _mm512_set1_epi32((int)(half - (codes << (DIGIT_BITS - 2))));
     }
     for (; pair < end; pair += pair_bytes(members)) {
         const uint16_t *at = (const uint16_t *)pair;
@@ -42,7 +38,7 @@ static inline __attribute__((always_inline)) void add_chunk_of(const chunk_t *ch
             digit[1] = _mm512_and_si512(middle, mask);
             digit[2] = _mm512_srli_epi16(high, 2 * DIGIT_BITS - 16);
         }
-        __builtin_prefetch(pair + 2048);
+        __builtin_prefetch(pair + AHEAD);
         if (members <= 2) {
             const uint16_t *later = (const uint16_t *)(pair + 8 * pair_bytes(members));
             __builtin_prefetch(rates + (size_t)later[0] * BATCH);

@@ -6,11 +6,6 @@
 #include "kernels/cpu/simd_vector.h"
 #include "models/rate.h"
 
-/* Bytes ahead of a streaming read that are asked for: far enough to hide memory's latency, where
- * the hardware's own prefetcher loses a stream among the scattered reads of the rates (measured on
- * a virtual Zen 5 core: 1.9 cycles a synapse without, 1.1 with). */
-enum { AHEAD = 2048 };
-
 static void words(uint64_t seed, uint64_t sub, uint64_t first_block, uint32_t n_blocks,
                   uint32_t *out) {
     uint32_t k = 0, rest[4 * PHILOX_LANES];
