@@ -233,7 +233,8 @@ const param_t params[] = {
      .may_change = true,
      .meaning =
          "how a synapse's source is stored: list: a 16-bit offset each (with five trials or more, "
-         "on AVX-512, one for neighbouring targets together); bitmap: a bit for every site of the "
+         "on AVX-512 and up to 16 bits, one for neighbouring targets together); bitmap: a bit for "
+         "every site of the "
          "window's dense part, the rest as a list; auto: for every pathway "
          "what steps fastest, or bitmap where that does not fit in memory. It changes memory and "
          "speed, and no bit of the results"},

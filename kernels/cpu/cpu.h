@@ -22,7 +22,8 @@
  * Batch. With several trials, BATCH of them are summed together: a synapse's code is met with the
  * rates of its source in all of them, which lie side by side. Trials of the rest, if they are too
  * few to be worth a batch, have an image and digits each. Where the instruction set reads runs
- * (runs.h), records are runs, and all trials are in batches.
+ * (runs.h), records of 8- and 16-bit codes are runs from RUNS_LEAST trials on, but for the smallest
+ * memory, and all trials are in batches.
  *
  * Block. The records of BLOCK_GROUPS consecutive groups of one pathway: what a thread builds, owns
  * and sums. */

@@ -1,9 +1,9 @@
-/* Runs: how a group's synapses lie where several trials are summed together and the instruction set
- * reads them (in_runs, cpu.h): by which of the group's targets have the source. A run for every set
- * of targets and band of the window (storage.h), in chunks. A chunk stores its sites' offsets from
- * the band's first and each target's codes, two sites side by side: a site's rates in all trials
- * are read and taken apart once for all targets. Codes have 16 bits, 8-bit ones too. A record is
- * runs_t, then chunks, by band and set, the sets of one target first. */
+/* Runs: how a group's synapses lie where summing_of (layout.c) says so: by which of the group's
+ * targets have the source. A run for every set of targets and band of the window (storage.h), in
+ * chunks. A chunk stores its sites' offsets from the band's first and each target's codes, two
+ * sites side by side: a site's rates in all trials are read and taken apart once for all targets.
+ * Codes have 16 bits, 8-bit ones too. A record is runs_t, then chunks, by band and set, the sets of
+ * one target first. */
 #ifndef BRISC_RUNS_H
 #define BRISC_RUNS_H
 
