@@ -234,10 +234,9 @@ const param_t params[] = {
      .meaning =
          "how a synapse's source is stored: list: a 16-bit offset each (with five trials or more, "
          "on AVX-512 and up to 16 bits, one for neighbouring targets together); bitmap: a bit for "
-         "every site of the "
-         "window's dense part, the rest as a list; auto: for every pathway "
-         "what steps fastest, or bitmap where that does not fit in memory. It changes memory and "
-         "speed, and no bit of the results"},
+         "every site of the window's dense part, the rest as a list; auto: for every pathway what "
+         "steps fastest, or bitmap where that does not fit in memory. It changes memory and speed, "
+         "and no bit of the results"},
 
     {.path = "simulation.dt",
      IN_CONFIG(simulation.dt_ms),

@@ -157,6 +157,9 @@ def check_run(c):
     with h5py.File(os.path.join(without, "run.h5")) as file, h5py.File(c.path("run.h5")) as run:
         assert file["detections/wave/frequency_hz"][()] == run["detections/wave/frequency_hz"][()]
         assert np.array_equal(file["detections/flow/phase"], run["detections/flow/phase"])
+    whole = open(c.path("run.h5"), "rb").read()
+    c.json("run", CONFIG, *SET, "-o", "run.h5", "--force")
+    assert open(c.path("run.h5"), "rb").read() == whole
     # Exponents take long: what does not measure them anew leaves them.
     c.run("run", RING, "-o", "ring.h5", says=["wave"])
     c.run("analyze", "ring.h5", "--lyapunov", "1", "--time", "200", "-o", "ring.h5")

@@ -211,7 +211,9 @@ static void batches(void **unused) {
         }
 }
 
-/* Against the sum over the Poisson distribution, term by term. */
+/* Against the sum over the Poisson distribution, term by term: within the closed form's error,
+ * which is largest for size 254 (mean 1500: 2.25 %), for means up to 600 size 62 (mean 590: 8e-5).
+ */
 static void parts(void **unused) {
     (void)unused;
     static const uint32_t sizes[] = {2, 8, 62, 254};
@@ -222,7 +224,7 @@ static void parts(void **unused) {
             for (int n = 1; n < 6000; n++)
                 sum += ceil((double)n / sizes[i]) *
                        exp(n * log(means[j]) - means[j] - lgamma(n + 1.0));
-            assert_true(fabs(found - sum) <= 1e-9 + (means[j] > 600.0 ? 0.05 * sum : 0.01 * sum));
+            assert_true(fabs(found - sum) <= 1e-9 + (means[j] > 600.0 ? 0.023 : 1e-4) * sum);
         }
 }
 

@@ -148,6 +148,7 @@ double runs_expected_bytes(const network_t *net, const pathway_t *w, uint32_t ix
     size_t sites = (size_t)w->window_y * width, cells = (size_t)w->window_y * w->window_x;
     double *pi = malloc(cells * sizeof *pi), *p = calloc(GROUP_TARGETS * sites, sizeof *p);
     double *mean = calloc((size_t)bands * SETS, sizeof *mean), bytes = sizeof(runs_t);
+    const uint32_t full = full_chunk_sites(w, net->weight_bits);
     int done = pi && p && mean;
     for (uint32_t t = 0; t < members && done; t++) {
         uint32_t shift = pathway_base_x(w, ix + t) - pathway_base_x(w, ix);
@@ -165,8 +166,7 @@ double runs_expected_bytes(const network_t *net, const pathway_t *w, uint32_t ix
         }
     for (size_t key = 0; key < (size_t)bands * SETS && done; key++)
         bytes += (double)pair_bytes(set_members(key % SETS)) *
-                 (parts_expected(mean[key], full_chunk_sites(w, net->weight_bits)) +
-                  parts_expected(mean[key], 2));
+                 (parts_expected(mean[key], full) + parts_expected(mean[key], 2));
     free(pi);
     free(p);
     free(mean);
